@@ -1,0 +1,1 @@
+"""Words every other room shares. Imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""What an operator can switch on for a request."""

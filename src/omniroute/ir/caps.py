@@ -1,0 +1,93 @@
+"""What a model can do, what it costs and how its endpoint differs from its format's norm."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """None = not known; unknown is treated as yes, since refusing on a guess loses requests."""
+
+    tools: bool | None = None
+    vision: bool | None = None
+    reasoning: bool | None = None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens. ``context`` is the whole window unless ``max_input`` is given."""
+
+    context: int | None = None
+    max_input: int | None = None
+    max_output: int | None = None
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """USD per million tokens. ``cached`` and ``cache_write`` fall back to ``input`` when None.
+
+    ``basis``: ``list`` = this endpoint's own price, ``equivalent`` = API list price of the same model while the plan itself
+    costs nothing extra, ``unknown``.
+    """
+
+    input: float | None = None
+    output: float | None = None
+    cached: float | None = None
+    cache_write: float | None = None
+    basis: Literal["list", "equivalent", "unknown"] = "unknown"
+
+
+class Quirks(msgspec.Struct, frozen=True, kw_only=True):
+    """How an endpoint differs from the norm of its format: a closed vocabulary, merged provider → model.
+
+    drop                  top-level request fields to leave out
+    rename                top-level request fields to rename, old → new
+    force                 top-level request fields to set to this value
+    max_tokens_field      name of the output limit in Chat bodies (``max_tokens`` or ``max_completion_tokens``)
+    default_max_tokens    output limit to send where the format requires one and the client gave none
+    temperature_range     clamp to [low, high]
+    sampling              False: temperature, top_p, top_k, penalties are refused, leave them out
+    system_role           role word for system text in Chat bodies
+    tool_id               shape of tool call ids: ``any``, ``anthropic`` ([a-zA-Z0-9_-]), ``nine`` (9 letters or digits)
+    tool_choice           ``full``, ``auto`` (only auto/none understood), ``any_for_required`` (required is spelled any)
+    stream_usage          ``flag``: stream_options.include_usage must be sent; ``always``/``never``: must not be sent
+    json_schema           False: response_format json_schema is not understood, fall back to json_object + instruction
+    reasoning_field       where Chat answers carry reasoning text
+    replay_reasoning      assistant history must carry its reasoning_content back
+    thinking              Anthropic-format: which thinking type the model takes
+    strict_tools          True: ``strict`` on tools is understood
+    """
+
+    drop: tuple[str, ...] = ()
+    rename: dict[str, str] = {}
+    force: dict[str, Any] = {}
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] | None = None
+    default_max_tokens: int | None = None
+    temperature_range: tuple[float, float] | None = None
+    sampling: bool | None = None
+    system_role: Literal["system", "developer"] | None = None
+    tool_id: Literal["any", "anthropic", "nine"] | None = None
+    tool_choice: Literal["full", "auto", "any_for_required"] | None = None
+    stream_usage: Literal["flag", "always", "never"] | None = None
+    json_schema: bool | None = None
+    reasoning_field: str | None = None
+    replay_reasoning: bool | None = None
+    thinking: Literal["enabled", "adaptive", "none"] | None = None
+    strict_tools: bool | None = None
+
+    def over(self, base: Quirks) -> Quirks:
+        """These quirks on top of ``base``: what is stated here wins, lists and maps are joined."""
+        merged = {f: getattr(base, f) if getattr(self, f) is None else getattr(self, f) for f in self.__struct_fields__}
+        merged["drop"] = tuple(dict.fromkeys(base.drop + self.drop))
+        merged["rename"] = {**base.rename, **self.rename}
+        merged["force"] = {**base.force, **self.force}
+        return Quirks(**merged)
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """All that translation needs to know of a target: its model id upstream, limits, capabilities and quirks."""
+
+    model: str
+    limits: Limits = Limits()
+    capabilities: Capabilities = Capabilities()
+    quirks: Quirks = Quirks()

@@ -1,0 +1,1 @@
+"""Who serves this request: pure decisions over a snapshot."""

@@ -1,0 +1,1 @@
+"""The listening side and the composition root."""

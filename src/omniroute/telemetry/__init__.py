@@ -1,0 +1,1 @@
+"""What happened, written down beside the traffic and never in its way."""

@@ -1,0 +1,73 @@
+"""Format: everything the product knows of one wire format, in one record, and the registry of all of them.
+
+A format is a folder of ``translation/formats`` whose ``__init__`` exports ``FORMAT``. Nothing outside that folder (and its
+compiled stream codec) knows how the format looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import msgspec
+
+from omniroute._fast.codec import Decoder, Encoder
+from omniroute.core.errors import OmniRouteError
+from omniroute.core.registry import Registry
+from omniroute.ir.caps import Profile
+from omniroute.ir.request import ChatRequest
+from omniroute.ir.response import ChatResponse
+
+
+class StreamMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stream encoder must know before the first event.
+
+    ``model`` is the name shown to the client; ``input_tokens`` an estimate for dialects that state input usage at the start;
+    ``tool_names`` maps names sent upstream back to the client's own (only those that were changed).
+    """
+
+    id: str
+    model: str
+    created: int
+    include_usage: bool = False
+    input_tokens: int = 0
+    tool_names: Mapping[str, str] = {}
+    request: ChatRequest | None = None
+
+
+class Format(msgspec.Struct, frozen=True, kw_only=True):
+    """One wire format.
+
+    name              registry key, also the word in configuration (``openai_chat``, ``anthropic``, …)
+    chat_path         default path of a chat call, appended to a node's base URL
+    stream_type       content type of its streams
+    decode_request    body of a client in this format → ChatRequest; BadRequest names the field
+    encode_request    ChatRequest → body for an upstream in this format, after normalisation
+    decode_response   body of an upstream's finished answer → ChatResponse; BadAnswer
+    encode_response   ChatResponse → body for a client (``meta`` gives id, model, created)
+    decoder, encoder  the compiled stream halves
+    encode_error      any error of ours → body in this dialect; ``request_id`` goes in where the dialect has room
+    default_headers   sent upstream unless the client's own replace them (anthropic-version, …)
+    forward_headers   client headers handed on when both sides speak this format (lower case)
+    """
+
+    name: str
+    chat_path: str
+    stream_type: str
+    decode_request: Callable[[bytes], ChatRequest]
+    encode_request: Callable[[ChatRequest, Profile], bytes]
+    decode_response: Callable[[bytes], ChatResponse]
+    encode_response: Callable[[ChatResponse, StreamMeta], bytes]
+    decoder: Callable[[], Decoder]
+    encoder: Callable[[StreamMeta], Encoder]
+    encode_error: Callable[[OmniRouteError, str], bytes]
+    default_headers: Mapping[str, str] = {}
+    forward_headers: frozenset[str] = frozenset()
+
+
+@cache
+def registry() -> Registry[Format]:
+    """All formats, imported once on first use."""
+    from omniroute.translation import formats
+
+    return Registry.of_package("format", formats, "FORMAT")

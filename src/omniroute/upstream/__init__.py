@@ -1,0 +1,1 @@
+"""The network side: the only package that opens sockets outward."""

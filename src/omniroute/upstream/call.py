@@ -1,0 +1,80 @@
+"""The seam between what we want and how it is carried: a Call goes out, a Reply comes back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+
+Headers = list[tuple[str, str]]
+
+
+class Timers(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds; None = no limit.
+
+    connect          until the connection (TLS included) stands
+    first_byte       from the sent request to the status line; also the longest silence before the first body byte
+    between          longest silence between two reads of the body
+    total            whole call
+    """
+
+    connect: float | None = 10.0
+    first_byte: float | None = 120.0
+    between: float | None = 120.0
+    total: float | None = None
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP request, ready to send. ``headers`` are complete but for Host, Content-Length and Connection.
+
+    ``private`` allows loopback and private addresses; ``proxy`` is the outbound proxy URL, or None for a direct connection.
+    """
+
+    method: str
+    url: str
+    headers: Headers
+    body: bytes = b""
+    timers: Timers = Timers()
+    private: bool = False
+    proxy: str | None = None
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+
+class Reply(Protocol):
+    """An answer whose head has arrived. Close it on every path; closing early cancels the upstream's work."""
+
+    status: int
+    headers: Headers
+
+    def header(self, name: str) -> str | None:
+        """The first value of that header (case-insensitive), or None."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives, content-encoding undone. Raises a Fault (network, timeout, truncated)."""
+        ...
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body; BadAnswer when it is larger than ``limit`` bytes."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connection back when the body was read to its end, drop it otherwise. Idempotent."""
+        ...
+
+
+class Transport(Protocol):
+    """Sends calls. Raises NetworkFault or TimeoutFault; an HTTP error status is a Reply, not an exception."""
+
+    async def send(self, call: Call) -> Reply: ...
+
+    async def close(self) -> None: ...
+
+    def describe(self) -> dict[str, object]:
+        """Figures for the dashboard and the metrics: open, idle and busy connections per origin."""
+        ...

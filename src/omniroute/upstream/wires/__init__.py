@@ -1,0 +1,1 @@
+"""What is not JSON over HTTP and SSE."""
