@@ -1,0 +1,77 @@
+# Every target sets up what it needs. Stamps in .venv/.stamps remember what is done, so that a second call does no work.
+#   make run ARGS="--port 9000"     make test ARGS="-k stream"     make test SAN=1 (AddressSanitizer)     make VENV=/tmp/venv …
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+COMPILED := $(wildcard src/omniroute/_fast/*.pyx src/omniroute/_fast/*.pxd)
+ARGS ?=
+SAN ?=
+
+ifeq ($(SAN),)
+PACKAGE := $(STAMPS)/package
+OTHER_PACKAGE := $(STAMPS)/package-asan
+BUILD_ENV :=
+RUN_ENV :=
+else
+PACKAGE := $(STAMPS)/package-asan
+OTHER_PACKAGE := $(STAMPS)/package
+BUILD_ENV := CFLAGS="-O1 -g -fsanitize=address -fno-omit-frame-pointer" LDFLAGS="-fsanitize=address"
+# The interpreter itself is not instrumented: the runtime must be there first, and CPython's own arenas are not leaks.
+RUN_ENV = LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
+endif
+
+.PHONY: help run test lint bench wheel clean
+
+help:
+	@echo 'make run     start the server on http://127.0.0.1:20128 (ARGS="--port 9000" passes flags)'
+	@echo 'make test    run every test (ARGS="-k name" passes pytest arguments)'
+	@echo 'make lint    ruff, mypy --strict, cython-lint, Cython warnings as errors'
+	@echo 'make bench   measure the server against a mock upstream on this machine'
+	@echo 'make wheel   build the source archive, and the wheel from it, into dist/'
+	@echo 'make clean   remove everything make made; your data directory is not touched'
+
+run: $(PACKAGE)
+	@exec env $(RUN_ENV) $(BIN)/omniroute serve --no-open $(ARGS)
+
+test: $(PACKAGE) $(STAMPS)/test
+	$(RUN_ENV) $(BIN)/python -m pytest $(ARGS)
+
+lint: $(PACKAGE) $(STAMPS)/lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cython-lint $(COMPILED)
+	@mkdir -p build/cython
+	$(BIN)/cython -3 -Werror -I src --output-file build/cython $(filter %.pyx,$(COMPILED))
+
+bench: $(PACKAGE)
+	$(BIN)/python benchmarks/load.py $(ARGS)
+
+wheel: $(STAMPS)/build
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/omniroute/catalog/catalog.json
+	rm -f src/omniroute/_fast/*.so src/omniroute/_fast/*.c
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMPS)/venv: .ci/venv
+	@.ci/venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/build $(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/%: pyproject.toml $(STAMPS)/venv
+	@echo 'Installing the packages of the "$*" group'
+	@$(PIP) --group $*
+	@touch $@
+
+$(PACKAGE): pyproject.toml setup.cfg $(COMPILED) $(STAMPS)/build
+	@echo 'Building the extensions and installing OmniRoute into $(VENV)'
+	@if [ -e $(OTHER_PACKAGE) ]; then rm -f $(OTHER_PACKAGE) src/omniroute/_fast/*.so; fi
+	@$(BUILD_ENV) $(PIP) --no-build-isolation --editable .
+	@touch $@
