@@ -1,8 +1,8 @@
-"""The strict shapes of provider.toml and models.toml, and of the frozen records the rest of the product reads."""
+"""The frozen records of the catalogue: what the rest of the product reads. The shapes of the TOML files are in ``files``."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -11,8 +11,22 @@ from omniroute.ir.caps import Capabilities, Limits, Price, Quirks
 Tier = Literal["subscription", "api_key", "cheap", "free"]
 TIERS: tuple[Tier, ...] = ("subscription", "api_key", "cheap", "free")
 
+Kind = Literal["chat", "embeddings", "images", "transcription", "speech", "moderation", "rerank"]
+Status = Literal["active", "degraded", "retired", "local"]
 
-class Auth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+ErrorClass = Literal[
+    "rate_limit", "quota_exhausted", "billing", "auth", "permission", "account_suspended", "account_action_needed",
+    "model_not_found", "bad_request", "context_overflow", "content_filter", "overloaded", "server_error", "transient",
+    "network", "timeout", "empty_response", "edge_block", "provider_down", "misconfiguration", "upstream_error_in_200",
+    "cancelled",
+]  # fmt: skip
+ErrorAction = Literal[
+    "retry_same_then_next", "cooldown_account_model", "lock_model", "lock_account", "next_account", "next_target_no_cooldown",
+    "refresh_then_retry", "disable_account_until_fixed", "return_to_client", "map_by_body_code", "stop",
+]  # fmt: skip
+
+
+class Auth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How a call is signed. ``scheme`` names a module of ``upstream/auth``; ``prefix`` stands before the secret.
 
     ``optional``: the provider also answers without a credential.
@@ -24,7 +38,7 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     optional: bool = False
 
 
-class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Seconds; None = the global setting. ``first_token`` runs from the sent request to the first useful event."""
 
     connect: float | None = None
@@ -33,25 +47,92 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     total: float | None = None
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """One model of one provider. ``id`` is what the upstream calls it."""
+class LongContext(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Prices (USD per million tokens) that replace the usual ones when the input is longer than ``above`` tokens."""
+
+    above: int
+    input: float
+    output: float
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One model of one provider. ``id`` is what clients write after the prefix, ``upstream_id`` what is sent when that differs.
+
+    ``units``: prices in USD per named unit where tokens are not the measure (``per_minute``, ``per_1m_chars``, …).
+    ``effort``: reasoning effort the id stands for. ``format`` is set when the model speaks another one than its provider.
+    ``status``: None = served; ``deprecated``, ``beta``, or ``gone`` (no longer in the vendor's lists).
+    """
 
     id: str
     name: str = ""
-    kind: str = "chat"
+    kind: Kind = "chat"
     limits: Limits = Limits()
     capabilities: Capabilities = Capabilities()
     price: Price = Price()
+    units: dict[str, float] = {}
+    long_context: LongContext | None = None
     quirks: Quirks = Quirks()
     format: str | None = None
     upstream_id: str | None = None
+    effort: str | None = None
+    dimensions: int | None = None
+    sizes: tuple[str, ...] = ()
     status: str | None = None
     note: str | None = None
 
 
-class Provider(msgspec.Struct, frozen=True, kw_only=True):
+class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Quirks of the models whose upstream id fits one of the patterns (``*``, ``?``, ``[…]``), listed or not."""
+
+    match: tuple[str, ...]
+    quirks: Quirks
+
+
+class ErrorMatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """``status``: one, several, or a condition in words; ``body``: what distinguishes the answer, in words."""
+
+    status: int | tuple[int, ...] | str
+    body: str
+
+
+class ErrorRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What an error of an upstream means and what to do. ``reset_from``: where the reset time is read, first hit wins."""
+
+    match: ErrorMatch
+    kind: ErrorClass = msgspec.field(name="class")
+    action: ErrorAction
+    reset_from: tuple[str, ...] = ()
+    default_cooldown_s: float | None = None
+    note: str | None = None
+
+
+class UsageEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where a provider tells what is left of an account; ``fields`` describes the answer."""
+
+    method: Literal["GET", "POST"]
+    url: str
+    fields: str
+    headers: dict[str, str] = {}
+    body: dict[str, Any] = {}
+    alternatives: tuple[str, ...] = ()
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How the provider meters. ``windows`` and ``reset`` are descriptions, ``response_headers`` header names with their meaning."""
+
+    windows: tuple[str, ...] = ()
+    reset: str | None = None
+    response_headers: tuple[str, ...] = ()
+    usage_endpoint: UsageEndpoint | None = None
+    plans: str | None = None
+    note: str | None = None
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who answers. ``format`` is a name of ``translation.formats`` (or a wire of its own, not yet usable); ``paths`` hold
-    ``chat``, ``chat_stream``, ``count_tokens``, ``models`` … relative to ``base_url`` unless absolute.
+    ``chat``, ``chat_stream``, ``count_tokens``, ``models`` … relative to ``base_url`` unless absolute; ``chat_<format>`` is the
+    same chat service in another format. ``url_vars`` are the ``{placeholders}`` an account fills, ``url_env`` the variables
+    they are known by, ``url_defaults`` what stands there when nobody says otherwise.
 
     ``origin``: the catalogue, or a node the operator added (database or config file).
     ``private``: loopback and private addresses are allowed.
@@ -66,18 +147,26 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     auth: Auth
     aliases: tuple[str, ...] = ()
     tier: Tier = "api_key"
-    kinds: tuple[str, ...] = ("chat",)
+    kinds: tuple[Kind, ...] = ("chat",)
     wire: str = "http"
-    status: str = "active"
+    status: Status = "active"
     website: str | None = None
+    base_url_fallbacks: tuple[str, ...] = ()
+    base_url_alternatives: dict[str, str] = {}
     paths: dict[str, str] = {}
     headers: dict[str, str] = {}
     env_keys: tuple[str, ...] = ()
     url_vars: tuple[str, ...] = ()
+    url_env: dict[str, str] = {}
+    url_defaults: dict[str, str] = {}
     passthrough_models: bool = False
     quirks: Quirks = Quirks()
+    families: tuple[Family, ...] = ()
     timeouts: Timeouts = Timeouts()
     models: tuple[Model, ...] = ()
+    quota: Quota | None = None
+    errors: tuple[ErrorRule, ...] = ()
+    error_profiles: tuple[str, ...] = ()
     origin: Literal["catalogue", "database", "file"] = "catalogue"
     private: bool = False
     resilience: bool = True
@@ -93,3 +182,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     def prefixes(self) -> tuple[str, ...]:
         """Every word accepted before the slash of a model id."""
         return tuple(dict.fromkeys((self.prefix, self.id, *self.aliases)))
+
+    def chat_path(self, format_name: str, *, stream: bool) -> str | None:
+        """Path of a chat call in that format, or None when the provider does not offer it."""
+        base = "chat" if format_name == self.format else f"chat_{format_name}"
+        return (self.paths.get(f"{base}_stream") if stream else None) or self.paths.get(base)
