@@ -31,17 +31,17 @@ class WheelContents(BuildHookInterface):  # type: ignore[type-arg]
         if version != "editable":
             self._scratch = tempfile.TemporaryDirectory(prefix="omniroute-build-")
             baked = Path(self._scratch.name, "catalog.json")
-            baked.write_bytes(self._bake())
+            self._bake(baked)
             build_data["force_include"][str(baked)] = "omniroute/catalog/catalog.json"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         if version != "editable":
             self._scratch.cleanup()
 
-    def _bake(self) -> bytes:
+    def _bake(self, target: Path) -> None:
         sys.path.insert(0, str(Path(self.root, "src")))
         try:
             from omniroute.catalog.bake import bake
         finally:
             del sys.path[0]
-        return bake(Path(self.root, "src/omniroute/catalog/providers"))
+        bake(target)
