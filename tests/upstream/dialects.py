@@ -193,7 +193,9 @@ class Anthropic:
         events += [delta, {"type": "message_stop"}]
         return [(event["type"], compact(event)) for event in events]
 
-    def _block(self, block: Text | Thinking | ToolCall, index: int, script: Script) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def _block(
+        self, block: Text | Thinking | ToolCall, index: int, script: Script
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         match block:
             case Text():
                 return {"type": "text", "text": ""}, [{"type": "text_delta", "text": part} for part in block.parts()]
@@ -216,7 +218,9 @@ class Anthropic:
                     message["content"].append({"type": "thinking", "thinking": block.text, "signature": block.signature})
                 case ToolCall():
                     value = json.loads(arguments_of(block) or "{}")
-                    message["content"].append({"type": "tool_use", "id": block.id or f"toolu_{index}", "name": block.name, "input": value})
+                    message["content"].append(
+                        {"type": "tool_use", "id": block.id or f"toolu_{index}", "name": block.name, "input": value}
+                    )
         word = script.finish_word()
         message |= {"stop_reason": _ANTHROPIC_STOP.get(word, word), "stop_sequence": script.stop_sequence}
         if script.usage is not None:

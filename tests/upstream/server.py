@@ -151,7 +151,9 @@ class ScriptedUpstream:
     @asynccontextmanager
     async def run(self) -> AsyncIterator[ScriptedUpstream]:
         AppStatus.disable_automatic_graceful_drain()  # a server under test in this process may be told to exit; we go on
-        config = Config(self._app(), ws="none", lifespan="off", timeout_keep_alive=60, log_config=None, access_log=False, server_header=False)
+        config = Config(
+            self._app(), ws="none", lifespan="off", timeout_keep_alive=60, log_config=None, access_log=False, server_header=False
+        )
         config.load()
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
@@ -195,7 +197,9 @@ class ScriptedUpstream:
     async def _list_models(self, request: Request) -> Response:
         await self._note(request)
         if request.headers.get("anthropic-version"):
-            data = [{"type": "model", "id": name, "display_name": name, "created_at": "2025-01-01T00:00:00Z"} for name in self.models]
+            data = [
+                {"type": "model", "id": name, "display_name": name, "created_at": "2025-01-01T00:00:00Z"} for name in self.models
+            ]
             return JSONResponse({"data": data, "has_more": False, "first_id": None, "last_id": None})
         data = [{"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "script"} for name in self.models]
         return JSONResponse({"object": "list", "data": data})
@@ -209,7 +213,11 @@ class ScriptedUpstream:
         return received
 
     def _script_for(self, received: Received) -> Script:
-        if self.key is not None and received.header("authorization") != f"Bearer {self.key}" and received.header("x-api-key") != self.key:
+        if (
+            self.key is not None
+            and received.header("authorization") != f"Bearer {self.key}"
+            and received.header("x-api-key") != self.key
+        ):
             return Script(status=401, message="Incorrect API key provided", code="invalid_api_key")
         for index, queued in enumerate(self._queue):
             if queued.fits(received):
@@ -291,7 +299,9 @@ class _Reply:
         if script.status >= 400 or script.fault is Fault.JSON_ERROR_200 or (whole and script.fault is Fault.ERROR_IN_STREAM):
             return self._bytes(compact(self.dialect.error(script)), "application/json")
         if script.fault is Fault.HTML_PAGE:
-            return self._bytes("<!doctype html><html><head><title>Sign in</title></head><body><p>Please sign in.</p></body></html>", "text/html")
+            return self._bytes(
+                "<!doctype html><html><title>Sign in</title><body><p>Please sign in.</p></body></html>", "text/html"
+            )
         if script.fault is Fault.EMPTY_BODY:
             return self._bytes(b"", "application/json" if whole else "text/event-stream")
         if script.fault is Fault.HALF_UTF8:

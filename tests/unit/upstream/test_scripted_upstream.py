@@ -8,6 +8,7 @@ import anthropic
 import httpx
 import openai
 import pytest
+
 from upstream.script import Fault, Script, Text, Thinking, ToolCall, Usage
 from upstream.server import ScriptedUpstream
 
@@ -80,7 +81,9 @@ async def test_anthropic_sdk_reads_a_finished_answer(scripted_upstream: Scripted
 async def test_requests_are_kept_as_they_came(scripted_upstream: ScriptedUpstream) -> None:
     body = b'{ "model": "m", "x":1e3 }'
     async with httpx.AsyncClient() as client:
-        await client.post(f"{scripted_upstream.url}/v1/messages?beta=true", content=body, headers={"X-Odd": "ü".encode("latin-1")})
+        await client.post(
+            f"{scripted_upstream.url}/v1/messages?beta=true", content=body, headers={"X-Odd": "ü".encode("latin-1")}
+        )
     received = await scripted_upstream.received(1)
     assert (received.body, received.path, received.query) == (body, "/v1/messages", "beta=true")
     assert received.header("x-odd") == "ü"
@@ -93,7 +96,8 @@ async def test_scripts_are_handed_out_in_order_and_by_model(scripted_upstream: S
     scripted_upstream.queue(Script("first"), Script("second"))
     async with openai_client(scripted_upstream) as client:
         texts = [
-            (await client.chat.completions.create(model=model, messages=ASK)).choices[0].message.content for model in ("a", "b", "a", "a")
+            (await client.chat.completions.create(model=model, messages=ASK)).choices[0].message.content
+            for model in ("a", "b", "a", "a")
         ]
     assert texts == ["first", "for b", "second", "Hello from upstream."]
 
