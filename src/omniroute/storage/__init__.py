@@ -1,1 +1,38 @@
 """One SQLite file: one writer, many readers, numbered migrations."""
+
+from omniroute.storage.accounts import AccountRepository, AccountRow
+from omniroute.storage.audit import AuditRepository, AuditRow
+from omniroute.storage.db import Database
+from omniroute.storage.keys import ApiKey, KeyRepository, digest_key
+from omniroute.storage.models import CustomModelRow, ModelRepository
+from omniroute.storage.nodes import NodeRepository, NodeRow
+from omniroute.storage.password import PasswordStore
+from omniroute.storage.secrets import Secrets, load_secrets, read_admin_token
+from omniroute.storage.settings import SettingRepository
+from omniroute.storage.usage import UsagePage, UsageRepository, UsageRow, UsageTotals
+from omniroute.storage.vault import Vault
+
+__all__ = [
+    "AccountRepository",
+    "AccountRow",
+    "ApiKey",
+    "AuditRepository",
+    "AuditRow",
+    "CustomModelRow",
+    "Database",
+    "KeyRepository",
+    "ModelRepository",
+    "NodeRepository",
+    "NodeRow",
+    "PasswordStore",
+    "Secrets",
+    "SettingRepository",
+    "UsagePage",
+    "UsageRepository",
+    "UsageRow",
+    "UsageTotals",
+    "Vault",
+    "digest_key",
+    "load_secrets",
+    "read_admin_token",
+]

@@ -1,0 +1,150 @@
+"""Accounts at providers, their credentials sealed."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from omniroute.core import json
+from omniroute.core.errors import Conflict, NotFound
+from omniroute.core.ids import new_id
+from omniroute.storage import rows
+from omniroute.storage.db import Database
+from omniroute.storage.vault import Vault
+
+_COLUMNS = "id, provider, name, secret, enabled, priority, url_vars_json, created_at, updated_at, last_test_at, last_error"
+
+
+class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One account. ``secret`` is sealed; :meth:`AccountRepository.reveal` opens it. ``priority``: lower is tried first.
+
+    ``last_error`` is the sentence of the last failed test, None after a good one; times are unix seconds.
+    """
+
+    id: str
+    provider: str
+    name: str
+    secret: bytes | None = None
+    enabled: bool = True
+    priority: int = 100
+    url_vars: dict[str, str] = {}
+    created_at: float
+    updated_at: float
+    last_test_at: float | None = None
+    last_error: str | None = None
+
+
+class AccountRepository:
+    """Unknown ids raise NotFound; two accounts of one provider with the same name raise Conflict."""
+
+    def __init__(self, db: Database, vault: Vault) -> None:
+        self._db = db
+        self._vault = vault
+
+    async def create(
+        self,
+        provider: str,
+        name: str,
+        *,
+        secret: str | None = None,
+        enabled: bool = True,
+        priority: int = 100,
+        url_vars: dict[str, str] | None = None,
+    ) -> AccountRow:
+        """``secret`` is the plain credential, None for providers that need none."""
+        account_id = new_id("acc")
+        now = self._db.clock.now()
+        row = AccountRow(
+            id=account_id,
+            provider=provider,
+            name=rows.checked_name(name),
+            secret=self._seal(account_id, secret),
+            enabled=enabled,
+            priority=priority,
+            url_vars=dict(url_vars or {}),
+            created_at=now,
+            updated_at=now,
+        )
+        columns = msgspec.structs.asdict(row)
+        columns["url_vars_json"] = json.dumps_text(columns.pop("url_vars"))
+        try:
+            await rows.insert(self._db, "accounts", columns)
+        except sqlite3.IntegrityError as error:
+            raise _taken(provider, row.name) from error
+        return row
+
+    async def list(self, provider: str | None = None) -> list[AccountRow]:
+        """All accounts, or one provider's, in the order they are tried: priority, then age."""
+        condition, params = ("WHERE provider = ?", (provider,)) if provider is not None else ("", ())
+        order = "ORDER BY provider, priority, created_at, id"
+        found = await self._db.read(f"SELECT {_COLUMNS} FROM accounts {condition} {order}", params)
+        return [_from_row(row) for row in found]
+
+    async def get(self, account_id: str) -> AccountRow:
+        row = await self._db.read_one(f"SELECT {_COLUMNS} FROM accounts WHERE id = ?", (account_id,))
+        if row is None:
+            raise NotFound(_missing(account_id))
+        return _from_row(row)
+
+    async def update(
+        self,
+        account_id: str,
+        *,
+        name: str | UnsetType = UNSET,
+        secret: str | UnsetType | None = UNSET,
+        enabled: bool | UnsetType = UNSET,
+        priority: int | UnsetType = UNSET,
+        url_vars: dict[str, str] | UnsetType = UNSET,
+    ) -> AccountRow:
+        """Change what is given; ``secret=None`` removes the credential."""
+        columns = rows.given(
+            name=name if name is UNSET else rows.checked_name(name),
+            secret=secret if secret is UNSET else self._seal(account_id, secret),
+            enabled=enabled,
+            priority=priority,
+            url_vars_json=url_vars if url_vars is UNSET else json.dumps_text(url_vars),
+        )
+        if columns:
+            columns["updated_at"] = self._db.clock.now()
+            try:
+                await rows.change(self._db, "accounts", {"id": account_id}, columns, _missing(account_id))
+            except sqlite3.IntegrityError as error:
+                raise _taken((await self.get(account_id)).provider, str(columns.get("name"))) from error
+        return await self.get(account_id)
+
+    async def record_test(self, account_id: str, error: str | None) -> None:
+        """Note that the account was just tested: ``error`` is the sentence of what went wrong, None if it works."""
+        columns = {"last_test_at": self._db.clock.now(), "last_error": error}
+        await rows.change(self._db, "accounts", {"id": account_id}, columns, _missing(account_id))
+
+    async def delete(self, account_id: str) -> None:
+        await rows.remove(self._db, "accounts", {"id": account_id}, _missing(account_id))
+
+    def reveal(self, row: AccountRow) -> str | None:
+        """The plain credential of ``row``, None if it has none. WrongKey if it cannot be opened."""
+        return None if row.secret is None else self._vault.unseal(row.secret, _context(row.id))
+
+    def _seal(self, account_id: str, secret: str | None) -> bytes | None:
+        return None if secret is None else self._vault.seal(secret, _context(account_id))
+
+
+def _context(account_id: str) -> str:
+    return f"accounts/{account_id}"
+
+
+def _missing(account_id: str) -> str:
+    return f"no account {account_id!r}"
+
+
+def _taken(provider: str, name: str) -> Conflict:
+    return Conflict(f"{provider} already has an account named {name!r}", param="name")
+
+
+def _from_row(row: sqlite3.Row) -> AccountRow:
+    columns: dict[str, Any] = dict(row)
+    columns["enabled"] = bool(columns["enabled"])
+    columns["url_vars"] = json.loads(columns.pop("url_vars_json"))
+    return AccountRow(**columns)

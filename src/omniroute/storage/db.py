@@ -1,0 +1,293 @@
+"""The database file: one writer behind a queue, a few read-only readers, pragmas with their reasons.
+
+Durability: the file is in WAL mode, so a committed transaction survives the death of the process at any moment. Writes are
+``durable`` unless said otherwise: they run with ``synchronous = FULL`` and survive a power cut too. Bulk writes (the ledger)
+use NORMAL: a power cut, not a crash, may take the last of them, never the file's integrity.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from omniroute.core.errors import StorageError
+from omniroute.core.ids import Clock
+from omniroute.storage.directory import DirectoryLock, prepare_directory, storage_problem
+from omniroute.storage.migrate import Migration, migrate, pending, shipped_migrations
+
+T = TypeVar("T")
+Transaction = Callable[[aiosqlite.Connection], Awaitable[T]]
+
+DATABASE_NAME = "omniroute.sqlite"
+_SHARED_PRAGMAS = (
+    "foreign_keys = ON",  # off by default for compatibility with databases of 2009
+    "busy_timeout = 5000",  # a command-line tool may be writing: wait for it instead of failing
+    "temp_store = MEMORY",  # sorting a page of the ledger must not write to disk
+    "cache_size = -8192",  # KiB: the configuration and the hot end of the ledger stay in memory
+)
+_WRITER_PRAGMAS = (
+    "journal_mode = WAL",  # readers never wait for the writer, a commit is one append
+    "synchronous = FULL",  # see the module's text; switched per job
+    "journal_size_limit = 67108864",  # bytes: one huge transaction must not leave a huge log behind
+    "wal_autocheckpoint = 1000",  # pages: keeps the log, and so the start after a crash, short
+)
+_READER_PRAGMAS = ("query_only = ON",)  # a second fence behind mode=ro
+
+
+class _Job:
+    __slots__ = ("done", "durable", "run")
+
+    def __init__(self, run: Transaction[Any], durable: bool, done: asyncio.Future[Any]) -> None:
+        self.run = run
+        self.durable = durable
+        self.done = done
+
+
+class Database:
+    """An open data directory. Made by :meth:`open`; every method raises StorageError once it is closed."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        schema: str,
+        lock: DirectoryLock | None,
+        writer: aiosqlite.Connection,
+        readers: Sequence[aiosqlite.Connection],
+    ) -> None:
+        self.path = path
+        self.data_dir = path.parent
+        self.clock = clock
+        self.schema = schema
+        self._lock = lock
+        self._writer = writer
+        self._readers = tuple(readers)
+        self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        for reader in self._readers:
+            self._idle.put_nowait(reader)
+        self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
+        self._durable = True
+        self._writes = 0
+        self._closing: asyncio.Task[None] | None = None
+        self._worker = asyncio.create_task(self._work(), name="storage-writer")
+
+    @classmethod
+    async def open(
+        cls,
+        data_dir: Path,
+        *,
+        clock: Clock,
+        shared: bool = False,
+        readers: int = 2,
+        migrations: Sequence[Migration] | None = None,
+    ) -> Database:
+        """Open (and on first use create, or bring up to date) the database of ``data_dir``.
+
+        ``shared``: do not own the directory, as a command beside a running server does; migrating still needs ownership.
+        ``migrations``: other than the shipped ones, for tests. Raises DataDirLocked, NewerSchema or StorageError; a refused
+        directory is left as it was.
+        """
+        wanted = shipped_migrations() if migrations is None else tuple(migrations)
+        path, lock = await asyncio.to_thread(_prepare, data_dir, wanted, shared, clock)
+        opened: list[aiosqlite.Connection] = []
+        try:
+            await _connect(path, "rw", (*_SHARED_PRAGMAS, *_WRITER_PRAGMAS), opened)
+            for _ in range(readers):
+                await _connect(path, "ro", (*_SHARED_PRAGMAS, *_READER_PRAGMAS), opened)
+        except BaseException as error:
+            for connection in reversed(opened):
+                await connection.close()
+            if lock is not None:
+                lock.release()
+            if isinstance(error, sqlite3.Error):
+                raise StorageError(f"cannot open {path}: {error}") from error
+            raise
+        return cls(path, clock, wanted[-1].name, lock, opened[0], opened[1:])
+
+    async def read(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
+        """All rows of one query, from a read-only connection; it sees every write acknowledged before."""
+        if self._closing is not None:
+            raise StorageError("the database is closed")
+        connection = await self._idle.get()
+        try:
+            return list(await connection.execute_fetchall(sql, params))
+        except sqlite3.Error as error:
+            raise StorageError(f"reading {self.path} failed: {error}") from error
+        finally:
+            self._idle.put_nowait(connection)
+
+    async def read_one(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Row | None:
+        """The first row of :meth:`read`, or None."""
+        rows = await self.read(sql, params)
+        return rows[0] if rows else None
+
+    async def write(self, run: Transaction[T], *, durable: bool = True) -> T:
+        """Run ``run(connection)`` inside one ``BEGIN IMMEDIATE`` transaction of the only writer, in the order of the calls.
+
+        When this returns, the change is committed. ``run`` should await nothing but the connection: all writes stand behind
+        it. What it raises rolls back and comes out here: sqlite3.IntegrityError as it is, other database errors as
+        StorageError. A caller that is cancelled while waiting in the queue withdraws its write; a running one is finished.
+        """
+        if self._closing is not None:
+            raise StorageError("the database is closed")
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put_nowait(_Job(run, durable, done))
+        return await done
+
+    async def write_many(self, sql: str, rows: Iterable[Sequence[Any]], *, durable: bool = False) -> int:
+        """Run ``sql`` once per row, all in one transaction; returns how many rows were changed."""
+        given = list(rows)
+
+        async def run(connection: aiosqlite.Connection) -> int:
+            async with connection.executemany(sql, given) as cursor:
+                return cursor.rowcount
+
+        return await self.write(run, durable=durable) if given else 0
+
+    async def check(self) -> list[str]:
+        """What ``PRAGMA quick_check`` and ``foreign_key_check`` complain about; empty is healthy."""
+        found = [str(row[0]) for row in await self.read("PRAGMA quick_check(20)") if row[0] != "ok"]
+        for row in await self.read("PRAGMA foreign_key_check"):
+            found.append(f"row {row['rowid']} of {row['table']} points to a missing row of {row['parent']}")
+        return found
+
+    async def release_pages(self, pages: int = 1000) -> None:
+        """Give up to ``pages`` free pages back to the file system, as pruning leaves them behind."""
+
+        async def run(connection: aiosqlite.Connection) -> None:
+            await connection.execute_fetchall(f"PRAGMA incremental_vacuum({int(pages)})")
+
+        await self.write(run, durable=False)
+
+    def describe(self) -> dict[str, Any]:
+        """For people: path, schema name, bytes of the file and of its log, waiting and finished writes, idle readers."""
+        log = self.path.with_name(self.path.name + "-wal")
+        return {
+            "path": str(self.path),
+            "schema": self.schema,
+            "file_bytes": self.path.stat().st_size if self.path.exists() else 0,
+            "log_bytes": log.stat().st_size if log.exists() else 0,
+            "writes_waiting": self._jobs.qsize(),
+            "writes_done": self._writes,
+            "readers": len(self._readers),
+            "readers_idle": self._idle.qsize(),
+        }
+
+    async def close(self) -> None:
+        """Finish every accepted write, close the connections, give the directory back. Repeating it is harmless."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="storage-close")
+        await asyncio.shield(self._closing)
+
+    async def __aenter__(self) -> Database:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _close(self) -> None:
+        try:
+            self._jobs.put_nowait(None)
+            await asyncio.wait([self._worker])
+            # Readers first: the last connection to leave folds the log into the file, and only the writer can.
+            for reader in self._readers:
+                await reader.close()
+        finally:
+            await self._writer.close()
+            if self._lock is not None:
+                self._lock.release()
+
+    async def _work(self) -> None:
+        try:
+            while (job := await self._jobs.get()) is not None:
+                if not job.done.cancelled():
+                    await self._perform(job)
+        finally:
+            # Only a cancelled worker leaves jobs behind: whoever waits for one must not wait forever.
+            while not self._jobs.empty():
+                left = self._jobs.get_nowait()
+                if left is not None and not left.done.done():
+                    left.done.set_exception(StorageError("the database was closed before the write began"))
+
+    async def _perform(self, job: _Job) -> None:
+        try:
+            result = await self._transact(job)
+        except BaseException as error:
+            if not job.done.done():
+                job.done.set_exception(_as_storage_error(self.path, error))
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self._writes += 1
+            if not job.done.done():
+                job.done.set_result(result)
+
+    async def _transact(self, job: _Job) -> Any:
+        connection = self._writer
+        if job.durable != self._durable:
+            await connection.execute_fetchall(f"PRAGMA synchronous = {'FULL' if job.durable else 'NORMAL'}")
+            self._durable = job.durable
+        await connection.execute_fetchall("BEGIN IMMEDIATE")
+        try:
+            result = await job.run(connection)
+            await connection.execute_fetchall("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                await connection.execute_fetchall("ROLLBACK")
+            raise
+        return result
+
+
+def _as_storage_error(path: Path, error: BaseException) -> BaseException:
+    if isinstance(error, asyncio.CancelledError):
+        return StorageError("the database was closed during the write; it was rolled back")
+    if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError):
+        wrapped = StorageError(f"writing {path} failed: {error}")
+        wrapped.__cause__ = error
+        return wrapped
+    return error
+
+
+def _prepare(data_dir: Path, migrations: Sequence[Migration], shared: bool, clock: Clock) -> tuple[Path, DirectoryLock | None]:
+    """All that comes before the first connection: refusals, directory, lock, migrations. The lock is returned if we keep it."""
+    path = data_dir.expanduser().absolute() / DATABASE_NAME
+    lock: DirectoryLock | None = None
+    try:
+        missing = pending(path, migrations)  # refuses before anything, even the lock file, is written
+        prepare_directory(path.parent)
+        if missing or not shared:
+            lock = DirectoryLock.acquire(path.parent)
+            missing = pending(path, migrations)  # again: another process may have migrated before we got the lock
+        _make_private(path)
+        if missing:
+            migrate(path, missing, clock)
+        if not shared:
+            kept, lock = lock, None
+            return path, kept
+        return path, None
+    except OSError as error:
+        raise storage_problem(path, error) from error
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _make_private(path: Path) -> None:
+    """Create ``path`` with mode 0600 or tighten it: SQLite gives its log the mode of the file."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+
+
+async def _connect(path: Path, mode: str, pragmas: Sequence[str], opened: list[aiosqlite.Connection]) -> None:
+    connection: aiosqlite.Connection = await aiosqlite.connect(f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None)
+    opened.append(connection)
+    connection.row_factory = sqlite3.Row
+    for pragma in pragmas:
+        await connection.execute_fetchall(f"PRAGMA {pragma}")

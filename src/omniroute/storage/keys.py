@@ -1,0 +1,148 @@
+"""API keys of clients: shown once, kept as a keyed hash."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from omniroute.core import json
+from omniroute.core.errors import Conflict, NotFound
+from omniroute.core.ids import new_api_key, new_id
+from omniroute.storage import rows
+from omniroute.storage.db import Database
+
+_COLUMNS = "id, name, prefix, digest, models_json, providers_json, created_at, last_used_at, expires_at, revoked_at"
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key without its secret. ``prefix`` (``sk-or-AbCd…wxyz``) lets people recognise it; empty ``models`` or ``providers``
+    mean all; times are unix seconds."""
+
+    id: str
+    name: str
+    prefix: str
+    digest: bytes
+    models: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    created_at: float
+    last_used_at: float | None = None
+    expires_at: float | None = None
+    revoked_at: float | None = None
+
+    def usable(self, now: float) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+def digest_key(secret: bytes, plain: str) -> bytes:
+    """What is stored of a key: HMAC-SHA256 under the installation's secret. 32 bytes."""
+    return hmac.digest(secret, plain.encode("utf-8", "surrogatepass"), hashlib.sha256)
+
+
+class KeyRepository:
+    """``secret`` is :attr:`Secrets.api_key`. Unknown ids raise NotFound."""
+
+    def __init__(self, db: Database, secret: bytes) -> None:
+        self._db = db
+        self._secret = secret
+
+    async def create(
+        self, name: str, *, models: tuple[str, ...] = (), providers: tuple[str, ...] = (), expires_at: float | None = None
+    ) -> tuple[ApiKey, str]:
+        """A new key and its plain text, which cannot be had again."""
+        plain = new_api_key()
+        key = ApiKey(
+            id=new_id("key"),
+            name=rows.checked_name(name),
+            prefix=_shown(plain),
+            digest=digest_key(self._secret, plain),
+            models=tuple(models),
+            providers=tuple(providers),
+            created_at=self._db.clock.now(),
+            expires_at=expires_at,
+        )
+        await rows.insert(self._db, "api_keys", _to_columns(key))
+        return key, plain
+
+    async def list(self) -> list[ApiKey]:
+        """Every key, revoked and expired ones too, oldest first."""
+        found = await self._db.read(f"SELECT {_COLUMNS} FROM api_keys ORDER BY created_at, id")
+        return [_from_row(row) for row in found]
+
+    async def get(self, key_id: str) -> ApiKey:
+        row = await self._db.read_one(f"SELECT {_COLUMNS} FROM api_keys WHERE id = ?", (key_id,))
+        if row is None:
+            raise NotFound(_missing(key_id))
+        return _from_row(row)
+
+    async def rotate(self, key_id: str) -> tuple[ApiKey, str]:
+        """Give the key a new secret; the old one stops working at once. Conflict if it is revoked."""
+        key = await self.get(key_id)
+        if key.revoked_at is not None:
+            raise Conflict(f"API key {key.name!r} is revoked; create a new one")
+        plain = new_api_key()
+        columns = {"prefix": _shown(plain), "digest": digest_key(self._secret, plain)}
+        await rows.change(self._db, "api_keys", {"id": key_id}, columns, _missing(key_id))
+        return msgspec.structs.replace(key, **columns), plain
+
+    async def revoke(self, key_id: str) -> ApiKey:
+        """Stop the key for good; revoking again changes nothing."""
+        key = await self.get(key_id)
+        if key.revoked_at is None:
+            await rows.change(self._db, "api_keys", {"id": key_id}, {"revoked_at": self._db.clock.now()}, _missing(key_id))
+        return await self.get(key_id)
+
+    async def update(
+        self,
+        key_id: str,
+        *,
+        name: str | UnsetType = UNSET,
+        models: tuple[str, ...] | UnsetType = UNSET,
+        providers: tuple[str, ...] | UnsetType = UNSET,
+        expires_at: float | UnsetType | None = UNSET,
+    ) -> ApiKey:
+        """Change what is given; ``expires_at=None`` removes the expiry."""
+        columns = rows.given(
+            name=name if name is UNSET else rows.checked_name(name),
+            models_json=models if models is UNSET else json.dumps_text(list(models)),
+            providers_json=providers if providers is UNSET else json.dumps_text(list(providers)),
+            expires_at=expires_at,
+        )
+        if columns:
+            await rows.change(self._db, "api_keys", {"id": key_id}, columns, _missing(key_id))
+        return await self.get(key_id)
+
+    async def touch(self, used_at: Mapping[str, float]) -> None:
+        """Note the last use of many keys (id → unix seconds) in one transaction; times never go back, unknown ids are skipped."""
+        await self._db.write_many(
+            "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?",
+            [(moment, key_id) for key_id, moment in used_at.items()],
+        )
+
+
+def _shown(plain: str) -> str:
+    return f"{plain[:10]}…{plain[-4:]}"
+
+
+def _missing(key_id: str) -> str:
+    return f"no API key {key_id!r}"
+
+
+def _to_columns(key: ApiKey) -> dict[str, Any]:
+    columns = msgspec.structs.asdict(key)
+    for name in ("models", "providers"):
+        columns[f"{name}_json"] = json.dumps_text(list(columns.pop(name)))
+    return columns
+
+
+def _from_row(row: sqlite3.Row) -> ApiKey:
+    columns = dict(row)
+    for name in ("models", "providers"):
+        columns[name] = rows.text_tuple(columns.pop(f"{name}_json"))
+    return ApiKey(**columns)

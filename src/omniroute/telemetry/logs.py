@@ -1,0 +1,108 @@
+"""The process log: structlog for us, the same lines for every library, no secrets in either.
+
+Levels are decided once, at :func:`configure_logging`: a method below the level does nothing but return.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any, Literal, TextIO
+
+import structlog
+
+from omniroute.core import json
+from omniroute.core.redact import SECRET_HEADERS, redact_text
+
+LogFormat = Literal["auto", "console", "json"]
+_SECRET_WORDS = frozenset({"password", "secret", "token", "api_key", "apikey", "credential"})
+_DEEPEST = 6
+# These speak of every call or every statement; below warning they would drown us, and aiosqlite would print its parameters.
+_CHATTERBOXES = ("aiosqlite", "httpx", "httpcore", "asyncio")
+_SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+
+
+def configure_logging(level: str = "info", format: LogFormat = "auto", *, stream: TextIO | None = None) -> None:
+    """Set the process up to log to ``stream`` (stderr), once at the start. ``level``: debug, info, warning or error;
+    ``auto`` is console on a terminal and JSON elsewhere."""
+    out = stream if stream is not None else sys.stderr
+    number = logging.getLevelNamesMapping()[level.upper()]
+    before: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        redact_event,
+    ]
+    renderer = _renderer(format, out)
+    structlog.configure(
+        processors=[*before, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(file=out),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(), *before],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(number)
+    for name in _SERVER_LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    for name in _CHATTERBOXES:
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
+
+
+@contextmanager
+def request_context(request_id: str, **more: Any) -> Iterator[None]:
+    """Put ``request_id`` (and more) on every line logged inside, in this task and those it starts."""
+    with structlog.contextvars.bound_contextvars(request_id=request_id, **more):
+        yield
+
+
+def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The structlog processor that takes secrets out of every value: by the name of the field, and by the look of the text."""
+    for name, value in event.items():
+        event[name] = _redacted(name, value, 0)
+    return event
+
+
+def _redacted(name: str, value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if _is_secret(name):
+        return "[redacted]"
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, (Mapping, list, tuple, set, frozenset)) and depth < _DEEPEST:
+        if isinstance(value, Mapping):
+            return {str(key): _redacted(str(key), item, depth + 1) for key, item in value.items()}
+        return [_redacted(name, item, depth + 1) for item in value]
+    # Made text here, not by the renderer, which comes after us.
+    return redact_text(value.decode("utf-8", "replace") if isinstance(value, (bytes, bytearray)) else repr(value))
+
+
+def _is_secret(name: str) -> bool:
+    word = name.lower()
+    return word in SECRET_HEADERS or word in _SECRET_WORDS or word.endswith(("_secret", "_password", "_token", "_api_key"))
+
+
+def _renderer(format: LogFormat, out: TextIO) -> structlog.typing.Processor:
+    terminal = out.isatty()
+    if format == "json" or (format == "auto" and not terminal):
+        return structlog.processors.JSONRenderer(serializer=_to_json)
+    return structlog.dev.ConsoleRenderer(colors=terminal and not os.environ.get("NO_COLOR"))
+
+
+def _to_json(value: Any, **_: Any) -> str:
+    return json.dumps_text(value)

@@ -1,0 +1,198 @@
+"""The ledger's inbox: takes a record without waiting, hands batches to whoever stores them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from omniroute.core.ids import Clock
+
+_BATCH = 500
+_LONGEST_PAUSE = 5.0
+
+
+class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One try. ``started_at`` is in unix seconds, ``*_ms`` in milliseconds from then, ``bytes_in`` from the client, ``bytes_out``
+    to it. ``input_tokens`` includes cached and written ones, ``output_tokens`` includes reasoning. ``outcome`` is ok, error,
+    aborted or truncated; ``status`` what the client got (or would have got). ``cost_usd`` None = price unknown;
+    ``shadow_cost_usd``: list price of what a plan made free. ``agent_id`` and ``session_id`` are the client's own.
+    """
+
+    request_id: str
+    attempt: int
+    started_at: float
+    key_id: str | None = None
+    account_id: str | None = None
+    provider: str
+    model: str
+    client_format: str
+    upstream_format: str
+    stream: bool
+    status: int
+    outcome: str
+    error_kind: str | None = None
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    written_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+    cost_usd: float | None = None
+    shadow_cost_usd: float | None = None
+    price_basis: str = "unknown"
+    ttft_ms: float | None = None
+    total_ms: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    session_id: str | None = None
+    agent_id: str | None = None
+
+
+class Recorder:
+    """Collects records for ``interval`` seconds at most, then awaits ``sink(batch)``.
+
+    A sink that raises is asked again, with growing pauses, in the same order: it must take a batch it has seen before. Up to
+    ``capacity`` records wait meanwhile; beyond that the oldest are dropped and counted in :meth:`describe`, since an unbounded
+    queue would take the traffic down with the ledger. Use from one event loop; start with :meth:`start`, end with :meth:`close`.
+    """
+
+    def __init__(
+        self,
+        sink: Callable[[list[UsageRecord]], Awaitable[Any]],
+        *,
+        capacity: int = 10_000,
+        interval: float = 0.1,
+        clock: Clock,
+    ) -> None:
+        self._sink = sink
+        self._capacity = capacity
+        self._interval = interval
+        self._clock = clock
+        self._waiting: deque[UsageRecord] = deque()
+        self._batch: list[UsageRecord] = []
+        self._news = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._written = 0
+        self._dropped = 0
+        self._failures = 0
+        self._failing_since: float | None = None
+        self._last_error: str | None = None
+        self._log = structlog.get_logger("omniroute.telemetry")
+
+    def start(self) -> None:
+        """Begin to write in the background; needs a running event loop."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="usage-recorder")
+
+    def record(self, record: UsageRecord) -> None:
+        """Take one record. Never blocks, never raises. After :meth:`close` it is counted as dropped."""
+        if self._closing.is_set() or len(self._waiting) + len(self._batch) >= self._capacity:
+            self._drop()
+            if self._closing.is_set() or not self._waiting:
+                return
+            self._waiting.popleft()
+        self._waiting.append(record)
+        self._news.set()
+
+    async def flush(self) -> None:
+        """Return when everything recorded before is stored; as long as the sink fails, so long does this wait."""
+        goal = self._written + self._dropped + len(self._batch) + len(self._waiting)
+        while self._written + self._dropped < goal and (self._batch or self._waiting):
+            await self._write_next()
+
+    async def close(self, *, within: float = 10.0) -> int:
+        """Write all that waits and stop. Returns how many records could not be stored within ``within`` seconds (0 is normal).
+
+        Repeating it is harmless.
+        """
+        self._closing.set()
+        self._news.set()
+        try:
+            async with asyncio.timeout(within):
+                await self.flush()
+        except TimeoutError:
+            lost = len(self._batch) + len(self._waiting)
+            self._log.error("usage records lost at shutdown", lost=lost, error=self._last_error)
+            self._dropped += lost
+            self._batch = []
+            self._waiting.clear()
+            return lost
+        finally:
+            await self._stop()
+        return 0
+
+    def describe(self) -> dict[str, Any]:
+        """Counters since the start; ``failing_since`` (unix seconds) is None while the sink works."""
+        return {
+            "waiting": len(self._waiting) + len(self._batch),
+            "capacity": self._capacity,
+            "written": self._written,
+            "dropped": self._dropped,
+            "failures": self._failures,
+            "failing_since": self._failing_since,
+            "last_error": self._last_error,
+        }
+
+    def _drop(self) -> None:
+        if self._dropped == 0:
+            self._log.error("usage records are being dropped: the ledger cannot be written fast enough", capacity=self._capacity)
+        self._dropped += 1
+
+    async def _run(self) -> None:
+        while not self._closing.is_set():
+            await self._news.wait()
+            self._news.clear()
+            await self._pause(self._interval)
+            while self._batch or self._waiting:
+                await self._write_next()
+
+    async def _stop(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _write_next(self) -> None:
+        """Store one batch, however often the sink fails on the way; a batch whose write was cut short is written again."""
+        async with self._writing:
+            pause = self._interval
+            while self._batch or self._waiting:
+                while self._waiting and len(self._batch) < _BATCH:
+                    self._batch.append(self._waiting.popleft())
+                try:
+                    await self._sink(list(self._batch))
+                except Exception as error:
+                    self._note_failure(error)
+                    await asyncio.sleep(min(pause, _LONGEST_PAUSE if not self._closing.is_set() else self._interval))
+                    pause *= 2
+                else:
+                    self._written += len(self._batch)
+                    self._batch = []
+                    self._note_success()
+                    return
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return
+
+    def _note_failure(self, error: Exception) -> None:
+        self._failures += 1
+        self._last_error = f"{type(error).__name__}: {error}"
+        if self._failing_since is None:
+            self._failing_since = self._clock.now()
+            self._log.error("usage records cannot be stored, trying again", error=self._last_error, waiting=len(self._waiting))
+
+    def _note_success(self) -> None:
+        if self._failing_since is not None:
+            self._log.info("usage records are stored again", seconds=round(self._clock.now() - self._failing_since, 1))
+            self._failing_since = None
