@@ -95,10 +95,11 @@ class Catalogue:
 
         nodes           added providers. A node keeps its prefix even if a later release of the catalogue claims the word (the
                         operator's names must go on working); of two nodes with one prefix the config file's wins
-        custom_models   provider id → models to add; one that is listed already replaces the listed record
+        custom_models   provider id → models to add; one that is listed already replaces the listed record. Models of a provider
+                        that is not there (a removed node, a provider switched off) wait until it is
         changed         providers of the catalogue with the operator's changes, by id
         disabled        ids to leave out
-        Raises ConfigError when two nodes of one origin share a prefix or a model is given for an unknown provider.
+        Raises ConfigError when two nodes of one origin share a prefix.
         """
         own = _one_per_prefix(nodes)
         taken = frozenset(word for node in own for word in node.prefixes())
@@ -109,8 +110,6 @@ class Catalogue:
         for provider_id, models in (custom_models or {}).items():
             if provider_id in merged:
                 merged[provider_id] = with_models(merged[provider_id], models)
-            elif provider_id not in out:
-                raise ConfigError(f"custom model {models[0].id!r} is for {provider_id!r}, which is no provider")
         return Catalogue(merged.values(), self.error_profiles)
 
 

@@ -131,7 +131,7 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who answers. ``format`` is a name of ``translation.formats`` (or a wire of its own, not yet usable); ``paths`` hold
     ``chat``, ``chat_stream``, ``count_tokens``, ``models`` … relative to ``base_url`` unless absolute; ``chat_<format>`` is the
-    same chat service in another format. ``url_vars`` are the ``{placeholders}`` an account fills, ``url_env`` the variables
+    same chat service in another format, signed by ``auth_by_format`` where that differs. ``url_vars`` are the ``{placeholders}`` an account fills, ``url_env`` the variables
     they are known by, ``url_defaults`` what stands there when nobody says otherwise.
 
     ``origin``: the catalogue, or a node the operator added (database or config file).
@@ -145,6 +145,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     format: str
     base_url: str
     auth: Auth
+    auth_by_format: dict[str, Auth] = {}
     aliases: tuple[str, ...] = ()
     tier: Tier = "api_key"
     kinds: tuple[Kind, ...] = ("chat",)
@@ -182,6 +183,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def prefixes(self) -> tuple[str, ...]:
         """Every word accepted before the slash of a model id."""
         return tuple(dict.fromkeys((self.prefix, self.id, *self.aliases)))
+
+    def auth_for(self, format_name: str) -> Auth:
+        """How a call in that format is signed."""
+        return self.auth_by_format.get(format_name, self.auth)
 
     def chat_path(self, format_name: str, *, stream: bool) -> str | None:
         """Path of a chat call in that format, or None when the provider does not offer it."""
