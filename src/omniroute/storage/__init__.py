@@ -3,10 +3,11 @@
 from omniroute.storage.accounts import AccountRepository, AccountRow
 from omniroute.storage.audit import AuditRepository, AuditRow
 from omniroute.storage.db import Database
+from omniroute.storage.directory import data_directory
 from omniroute.storage.keys import ApiKey, KeyRepository, digest_key
 from omniroute.storage.models import CustomModelRow, ModelRepository
 from omniroute.storage.nodes import NodeRepository, NodeRow
-from omniroute.storage.password import PasswordStore
+from omniroute.storage.password import PasswordRepository
 from omniroute.storage.secrets import Secrets, load_secrets, read_admin_token
 from omniroute.storage.settings import SettingRepository
 from omniroute.storage.usage import UsagePage, UsageRepository, UsageRow, UsageTotals
@@ -24,7 +25,7 @@ __all__ = [
     "ModelRepository",
     "NodeRepository",
     "NodeRow",
-    "PasswordStore",
+    "PasswordRepository",
     "Secrets",
     "SettingRepository",
     "UsagePage",
@@ -32,6 +33,7 @@ __all__ = [
     "UsageRow",
     "UsageTotals",
     "Vault",
+    "data_directory",
     "digest_key",
     "load_secrets",
     "read_admin_token",

@@ -166,18 +166,21 @@ class Database:
         await self.write(run, durable=False)
 
     def describe(self) -> dict[str, Any]:
-        """For people: path, schema name, bytes of the file and of its log, waiting and finished writes, idle readers."""
-        log = self.path.with_name(self.path.name + "-wal")
+        """For people: path, schema name, waiting and finished writes, idle readers. Touches no disk; see :meth:`sizes`."""
         return {
             "path": str(self.path),
             "schema": self.schema,
-            "file_bytes": self.path.stat().st_size if self.path.exists() else 0,
-            "log_bytes": log.stat().st_size if log.exists() else 0,
             "writes_waiting": self._jobs.qsize(),
             "writes_done": self._writes,
             "readers": len(self._readers),
             "readers_idle": self._idle.qsize(),
         }
+
+    async def sizes(self) -> dict[str, int]:
+        """Bytes on disk: ``file`` and its write-ahead ``log``, and how many bytes of the file are ``free``."""
+        row = await self.read_one("SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size")
+        file, log = await asyncio.to_thread(_bytes_of, self.path, self.path.with_name(self.path.name + "-wal"))
+        return {"file": file, "log": log, "free": 0 if row is None else int(row[0])}
 
     async def close(self) -> None:
         """Finish every accepted write, close the connections, give the directory back. Repeating it is harmless."""
@@ -276,6 +279,10 @@ def _prepare(data_dir: Path, migrations: Sequence[Migration], shared: bool, cloc
     finally:
         if lock is not None:
             lock.release()
+
+
+def _bytes_of(*paths: Path) -> list[int]:
+    return [path.stat().st_size if path.exists() else 0 for path in paths]
 
 
 def _make_private(path: Path) -> None:

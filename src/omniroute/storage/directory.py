@@ -6,7 +6,10 @@ import fcntl
 import os
 from pathlib import Path
 
+import platformdirs
+
 from omniroute.core.errors import DataDirLocked, StorageError
+from omniroute.core.settings import Settings
 
 LOCK_NAME = "omniroute.lock"
 
@@ -14,6 +17,13 @@ LOCK_NAME = "omniroute.lock"
 def storage_problem(path: Path, error: OSError) -> StorageError:
     """A sentence about ``path`` for what the operating system refused."""
     return StorageError(f"cannot use {path}: {(error.strerror or str(error)).lower()}")
+
+
+def data_directory(settings: Settings) -> Path:
+    """The directory in force: the setting ``data_dir``, else the platform's convention for user data. Absolute; may not exist."""
+    if settings.data_dir:
+        return Path(settings.data_dir).expanduser().absolute()
+    return platformdirs.user_data_path("omniroute", appauthor=False)
 
 
 def prepare_directory(data_dir: Path) -> None:

@@ -1,5 +1,6 @@
 """The admin password: argon2id, with a generation number that ends old sessions when it changes."""
 
+# ruff: noqa: S608 - only names that stand in this package are put into SQL texts, values are bound
 from __future__ import annotations
 
 import asyncio
@@ -16,7 +17,7 @@ MAXIMUM_LENGTH = 1024
 _REPLACE = "DO UPDATE SET password_hash = excluded.password_hash, generation = generation + 1, changed_at = excluded.changed_at"
 
 
-class PasswordStore:
+class PasswordRepository:
     """Hashing runs in a thread, one at a time: each takes tens of MiB, and a burst of log-in attempts must not multiply that."""
 
     def __init__(self, db: Database, hasher: PasswordHasher | None = None) -> None:

@@ -12,12 +12,13 @@ import msgspec
 
 from omniroute.core.errors import StorageError
 from omniroute.core.ids import random_text
+from omniroute.storage.directory import data_directory as data_directory
 from omniroute.storage.directory import storage_problem
 
 API_KEY_FILE = "api_key.secret"
 SESSION_FILE = "session.secret"
-ADMIN_TOKEN_FILE = "admin.token"  # noqa: S105 - a file name
-ADMIN_TOKEN_PREFIX = "oat-"  # noqa: S105 - what a token begins with
+ADMIN_TOKEN_FILE = "admin.token"
+ADMIN_TOKEN_PREFIX = "oat-"
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 

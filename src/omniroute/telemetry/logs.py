@@ -1,6 +1,6 @@
 """The process log: structlog for us, the same lines for every library, no secrets in either.
 
-Levels are decided once, at :func:`configure_logging`: a method below the level does nothing but return.
+Levels are decided once, at :func:`configure_logs`: a method below the level does nothing but return.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CHATTERBOXES = ("aiosqlite", "httpx", "httpcore", "asyncio")
 _SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 
 
-def configure_logging(level: str = "info", format: LogFormat = "auto", *, stream: TextIO | None = None) -> None:
+def configure_logs(level: str = "info", format: LogFormat = "auto", *, stream: TextIO | None = None) -> None:
     """Set the process up to log to ``stream`` (stderr), once at the start. ``level``: debug, info, warning or error;
     ``auto`` is console on a terminal and JSON elsewhere."""
     out = stream if stream is not None else sys.stderr
