@@ -1,0 +1,169 @@
+"""From (provider, account, body) to a Call: the address, the headers and the signature, for every provider alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from omniroute import __version__
+from omniroute.catalog.account import Account
+from omniroute.catalog.schema import Provider
+from omniroute.core.errors import BadRequest, Fault, Scope, Verdict
+from omniroute.core.redact import SECRET_HEADERS
+from omniroute.core.settings import Settings
+from omniroute.upstream import auth
+from omniroute.upstream.call import Call, Headers, Timers
+from omniroute.upstream.transport import origin
+
+USER_AGENT = f"omniroute/{__version__}"
+# Ours to say, whatever the client sent: credentials, framing, and what depends on the body we built.
+_NEVER_FROM_CLIENT = SECRET_HEADERS | {
+    "host", "content-length", "content-type", "content-encoding", "transfer-encoding", "accept", "accept-encoding",
+    "connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "expect", "forwarded", "via",
+}  # fmt: skip
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_HOST_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+
+
+def prepare(
+    provider: Provider,
+    account: Account,
+    body: bytes,
+    *,
+    model: str,
+    path: str = "chat",
+    stream: bool,
+    timers: Timers,
+    client_headers: Iterable[tuple[str, str]] = (),
+    default_headers: Mapping[str, str] | None = None,
+    proxy: str | None,
+    request_id: str,
+) -> Call:
+    """The call that asks ``provider`` with ``account``'s credential; GET when there is no body.
+
+    ``model`` is the upstream's own id. ``path`` is a key of ``provider.paths``; ``chat`` of a stream takes ``chat_stream`` where
+    there is one. ``client_headers`` are those the format lets through. Raises Fault (a URL that cannot be built, a missing
+    credential) and BadRequest (a model id that would leave its place in the URL).
+    """
+    if stream and path == "chat" and "chat_stream" in provider.paths:
+        path = "chat_stream"
+    url = _url(provider, account, model, path)
+    headers = _headers(provider, client_headers, default_headers or {}, body=bool(body), stream=stream, request_id=request_id)
+    url = auth.registry()[provider.auth.scheme].sign(headers, url, account, provider.auth)
+    return Call(
+        method="POST" if body else "GET",
+        url=url,
+        headers=headers,
+        body=body,
+        timers=timers,
+        private=provider.private,
+        proxy=proxy,
+    )
+
+
+def timers_for(provider: Provider, settings: Settings) -> Timers:
+    """The provider's own timeouts where it has any, the settings otherwise."""
+    own = provider.timeouts
+    return Timers(
+        connect=own.connect if own.connect is not None else settings.connect_timeout,
+        first_byte=own.first_token if own.first_token is not None else settings.first_token_timeout,
+        between=own.between_tokens if own.between_tokens is not None else settings.between_tokens_timeout,
+        total=own.total if own.total is not None else settings.total_timeout,
+    )
+
+
+def _url(provider: Provider, account: Account, model: str, path: str) -> str:
+    template = provider.paths.get(path)
+    if template is None:
+        raise _misconfigured(provider, f"no path for {path!r} is known")
+    base = urlsplit(_fill(provider.base_url, provider, account, model))
+    home = _origin(provider, base.geturl())
+    if template.startswith(("http://", "https://")):
+        url = _fill(template, provider, account, model)
+        if _origin(provider, url) != home and provider.origin != "catalogue":
+            raise _misconfigured(
+                provider, f"its path {path!r} leads to another server than its base URL; its key is not sent there"
+            )
+        return url
+    route, _, query = _fill(template, provider, account, model).partition("?")
+    joined = base.path.rstrip("/") + ("" if route.startswith("/") else "/") + route
+    return urlunsplit(base._replace(path=joined, query="&".join(part for part in (base.query, query) if part), fragment=""))
+
+
+def _fill(template: str, provider: Provider, account: Account, model: str) -> str:
+    """``template`` with its placeholders replaced: host parts must be host names, everything else is percent-encoded."""
+    host_end = len(template)
+    if "://" in template:
+        start = template.index("://") + 3
+        host_end = next((i for i in range(start, len(template)) if template[i] in "/?#"), len(template))
+    query_start = template.find("?")
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        text = model if name == "model" else account.url_vars.get(name)
+        if not text:
+            raise _misconfigured(
+                provider,
+                f"its URL needs {name!r}, which the account {account.name!r} does not set; give it with --var {name}=VALUE when adding "
+                "the account (or url_vars in the config file)",
+                scope=Scope.ACCOUNT,
+            )
+        if "://" in template and match.start() < host_end:
+            if not _HOST_VALUE.fullmatch(text):
+                raise _misconfigured(provider, f"{name} = {text!r} cannot stand in a host name", scope=Scope.ACCOUNT)
+            return text
+        if name != "model":
+            return quote(text, safe="")
+        if any(segment in (".", "..") for segment in text.split("/")):
+            raise BadRequest(f"{text!r} is not a model id", param="model")
+        return quote(text, safe="" if 0 <= query_start < match.start() else "/")
+
+    return _PLACEHOLDER.sub(value, template)
+
+
+def _origin(provider: Provider, url: str) -> tuple[str, str, int]:
+    try:
+        return origin(url)
+    except ValueError:
+        raise _misconfigured(provider, "its base URL is not an http(s) URL") from None
+
+
+def _headers(
+    provider: Provider,
+    client: Iterable[tuple[str, str]],
+    defaults: Mapping[str, str],
+    *,
+    body: bool,
+    stream: bool,
+    request_id: str,
+) -> Headers:
+    """Ours, overridden by the format's, by the provider's, by the client's; names in lower case, the signature not yet in."""
+    chosen: dict[str, list[str]] = {
+        "accept": ["text/event-stream" if stream else "application/json"],
+        "accept-encoding": ["identity" if stream else "gzip, deflate"],  # compressors hold back the events of a stream
+        "user-agent": [USER_AGENT],
+        "x-request-id": [request_id],
+    }
+    if body:
+        chosen["content-type"] = ["application/json"]
+    for source in (defaults, provider.headers):
+        for name, text in source.items():
+            chosen[name.lower()] = [text]
+    forwarded: dict[str, list[str]] = {}
+    refused = {(provider.auth.header or "authorization").lower()} | _NEVER_FROM_CLIENT
+    for name, text in client:
+        if name.lower() not in refused:
+            forwarded.setdefault(name.lower(), []).append(text)
+    chosen |= forwarded
+    return [(name, text) for name, texts in chosen.items() for text in texts]
+
+
+def _misconfigured(provider: Provider, what: str, scope: Scope = Scope.PROVIDER) -> Fault:
+    return Fault(
+        f"provider {provider.id!r}: {what}",
+        kind="misconfiguration",
+        error_code="misconfigured",
+        scope=scope,
+        verdict=Verdict.NEXT_ACCOUNT if scope is Scope.ACCOUNT else Verdict.NEXT_TARGET,
+    )
