@@ -48,6 +48,11 @@ class _Job:
         self.durable = durable
         self.done = done
 
+    def fail(self, error: Exception) -> None:
+        """Tell the caller, unless it has gone."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
 
 class Database:
     """An open data directory. Made by :meth:`open`; every method raises StorageError once it is closed."""
@@ -65,6 +70,7 @@ class Database:
         self.data_dir = path.parent
         self.clock = clock
         self.schema = schema
+        self.shared = lock is None
         self._lock = lock
         self._writer = writer
         self._readers = tuple(readers)
@@ -93,8 +99,7 @@ class Database:
         ``migrations``: other than the shipped ones, for tests. Raises DataDirLocked, NewerSchema or StorageError; a refused
         directory is left as it was.
         """
-        wanted = shipped_migrations() if migrations is None else tuple(migrations)
-        path, lock = await asyncio.to_thread(_prepare, data_dir, wanted, shared, clock)
+        path, schema, lock = await asyncio.to_thread(_prepare, data_dir, migrations, shared, clock)
         opened: list[aiosqlite.Connection] = []
         try:
             await _connect(path, "rw", (*_SHARED_PRAGMAS, *_WRITER_PRAGMAS), opened)
@@ -108,7 +113,7 @@ class Database:
             if isinstance(error, sqlite3.Error):
                 raise StorageError(f"cannot open {path}: {error}") from error
             raise
-        return cls(path, clock, wanted[-1].name, lock, opened[0], opened[1:])
+        return cls(path, clock, schema, lock, opened[0], opened[1:])
 
     async def read(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
         """All rows of one query, from a read-only connection; it sees every write acknowledged before."""
@@ -116,6 +121,8 @@ class Database:
             raise StorageError("the database is closed")
         connection = await self._idle.get()
         try:
+            if self._closing is not None:
+                raise StorageError("the database is closed")
             return list(await connection.execute_fetchall(sql, params))
         except sqlite3.Error as error:
             raise StorageError(f"reading {self.path} failed: {error}") from error
@@ -134,7 +141,7 @@ class Database:
         it. What it raises rolls back and comes out here: sqlite3.IntegrityError as it is, other database errors as
         StorageError. A caller that is cancelled while waiting in the queue withdraws its write; a running one is finished.
         """
-        if self._closing is not None:
+        if self._closing is not None or self._worker.done():
             raise StorageError("the database is closed")
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put_nowait(_Job(run, durable, done))
@@ -199,8 +206,8 @@ class Database:
             self._jobs.put_nowait(None)
             await asyncio.wait([self._worker])
             # Readers first: the last connection to leave folds the log into the file, and only the writer can.
-            for reader in self._readers:
-                await reader.close()
+            for _ in self._readers:
+                await (await self._idle.get()).close()
         finally:
             await self._writer.close()
             if self._lock is not None:
@@ -215,17 +222,28 @@ class Database:
             # Only a cancelled worker leaves jobs behind: whoever waits for one must not wait forever.
             while not self._jobs.empty():
                 left = self._jobs.get_nowait()
-                if left is not None and not left.done.done():
-                    left.done.set_exception(StorageError("the database was closed before the write began"))
+                if left is not None:
+                    left.fail(StorageError("the database was closed before the write began"))
 
     async def _perform(self, job: _Job) -> None:
         try:
             result = await self._transact(job)
-        except BaseException as error:
-            if not job.done.done():
-                job.done.set_exception(_as_storage_error(self.path, error))
-            if not isinstance(error, Exception):
+        except asyncio.CancelledError:
+            job.fail(StorageError("the write was cut short and rolled back"))
+            task = asyncio.current_task()
+            if task is None or task.cancelling():  # else only the job was cancelled, by something it awaited
                 raise
+        except sqlite3.IntegrityError as error:
+            job.fail(error)
+        except sqlite3.Error as error:
+            wrapped = StorageError(f"writing {self.path} failed: {error}")
+            wrapped.__cause__ = error
+            job.fail(wrapped)
+        except Exception as error:
+            job.fail(error)
+        except BaseException:
+            job.fail(StorageError("the process is stopping"))
+            raise
         else:
             self._writes += 1
             if not job.done.done():
@@ -247,18 +265,14 @@ class Database:
         return result
 
 
-def _as_storage_error(path: Path, error: BaseException) -> BaseException:
-    if isinstance(error, asyncio.CancelledError):
-        return StorageError("the database was closed during the write; it was rolled back")
-    if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError):
-        wrapped = StorageError(f"writing {path} failed: {error}")
-        wrapped.__cause__ = error
-        return wrapped
-    return error
+def _prepare(
+    data_dir: Path, given: Sequence[Migration] | None, shared: bool, clock: Clock
+) -> tuple[Path, str, DirectoryLock | None]:
+    """All that comes before the first connection: refusals, directory, lock, migrations.
 
-
-def _prepare(data_dir: Path, migrations: Sequence[Migration], shared: bool, clock: Clock) -> tuple[Path, DirectoryLock | None]:
-    """All that comes before the first connection: refusals, directory, lock, migrations. The lock is returned if we keep it."""
+    Returns the file, the name of its schema, and the lock if we keep it.
+    """
+    migrations = shipped_migrations() if given is None else tuple(given)
     path = data_dir.expanduser().absolute() / DATABASE_NAME
     lock: DirectoryLock | None = None
     try:
@@ -270,10 +284,10 @@ def _prepare(data_dir: Path, migrations: Sequence[Migration], shared: bool, cloc
         _make_private(path)
         if missing:
             migrate(path, missing, clock)
+        kept: DirectoryLock | None = None
         if not shared:
             kept, lock = lock, None
-            return path, kept
-        return path, None
+        return path, migrations[-1].name, kept
     except OSError as error:
         raise storage_problem(path, error) from error
     finally:

@@ -18,17 +18,19 @@ from omniroute.core.ids import new_api_key, new_id
 from omniroute.storage import rows
 from omniroute.storage.db import Database
 
-_COLUMNS = "id, name, prefix, digest, models_json, providers_json, created_at, last_used_at, expires_at, revoked_at"
+_COLUMNS = "id, name, prefix, digest, secret_mark, models_json, providers_json, created_at, last_used_at, expires_at, revoked_at"
+_MARKED_TEXT = "which secret is this"
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key without its secret. ``prefix`` (``sk-or-AbCd…wxyz``) lets people recognise it; empty ``models`` or ``providers``
-    mean all; times are unix seconds."""
+    """A key without its secret. ``prefix`` (``sk-or-AbC…wxyz``) lets people recognise it; empty ``models`` or ``providers``
+    mean all; times are unix seconds. ``secret_mark`` tells under which installation secret ``digest`` was made."""
 
     id: str
     name: str
     prefix: str
     digest: bytes
+    secret_mark: bytes
     models: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
     created_at: float
@@ -52,6 +54,11 @@ class KeyRepository:
     def __init__(self, db: Database, secret: bytes) -> None:
         self._db = db
         self._secret = secret
+        self._mark = digest_key(secret, _MARKED_TEXT)[:8]
+
+    def fits(self, key: ApiKey) -> bool:
+        """Whether ``key`` can match at all: False if it was made under another secret, and so must be rotated."""
+        return hmac.compare_digest(key.secret_mark, self._mark)
 
     async def create(
         self, name: str, *, models: tuple[str, ...] = (), providers: tuple[str, ...] = (), expires_at: float | None = None
@@ -63,6 +70,7 @@ class KeyRepository:
             name=rows.checked_name(name),
             prefix=_shown(plain),
             digest=digest_key(self._secret, plain),
+            secret_mark=self._mark,
             models=tuple(models),
             providers=tuple(providers),
             created_at=self._db.clock.now(),
@@ -88,7 +96,7 @@ class KeyRepository:
         if key.revoked_at is not None:
             raise Conflict(f"API key {key.name!r} is revoked; create a new one")
         plain = new_api_key()
-        columns = {"prefix": _shown(plain), "digest": digest_key(self._secret, plain)}
+        columns = {"prefix": _shown(plain), "digest": digest_key(self._secret, plain), "secret_mark": self._mark}
         await rows.change(self._db, "api_keys", {"id": key_id}, columns, _missing(key_id))
         return msgspec.structs.replace(key, **columns), plain
 

@@ -152,6 +152,8 @@ def _applied(path: Path) -> dict[str, str]:
     if not path.exists() or path.stat().st_size == 0:
         _refuse_to_start_over(path, log)
         return {}
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StorageError(f"cannot use {path}: the file must be readable and writable")
     # Without a log nobody has the file open: immutable keeps SQLite from creating one just for this look.
     mode = "mode=ro" if log.exists() else "mode=ro&immutable=1"
     try:

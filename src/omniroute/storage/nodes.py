@@ -7,6 +7,7 @@ import re
 import sqlite3
 from typing import Any
 
+import aiosqlite
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -131,8 +132,16 @@ class NodeRepository:
         return await self.get(prefix)
 
     async def delete(self, prefix: str) -> None:
-        """Remove the node alone; its accounts and custom models are the caller's to remove."""
-        await rows.remove(self._db, "nodes", {"prefix": prefix}, _missing(prefix))
+        """Remove the node with its accounts and custom models, all or nothing."""
+
+        async def run(connection: aiosqlite.Connection) -> None:
+            async with connection.execute("DELETE FROM nodes WHERE prefix = ?", (prefix,)) as cursor:
+                if cursor.rowcount != 1:
+                    raise NotFound(_missing(prefix))
+            await connection.execute_fetchall("DELETE FROM accounts WHERE provider = ?", (prefix,))
+            await connection.execute_fetchall("DELETE FROM custom_models WHERE provider = ?", (prefix,))
+
+        await self._db.write(run)
 
     def _seal(self, prefix: str, headers: dict[str, str]) -> bytes | None:
         return self._vault.seal(json.dumps_text(headers), _context(prefix)) if headers else None

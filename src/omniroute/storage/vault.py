@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import secrets
 from pathlib import Path
 
@@ -49,23 +48,26 @@ class Vault:
     @classmethod
     async def open(cls, db: Database, *, key_text: str | None = None) -> Vault:
         """The vault of ``db``. ``key_text`` is the setting ``storage_encryption_key``; without it the key file is used, and made
-        on first run. Raises WrongKey if credentials are stored that the key does not fit, or whose key file is gone."""
-        row = await db.read_one("SELECT salt, key_check FROM vault")
-        sealed = await _sealed_values(db)
-        if key_text:
-            text = key_text
-        else:
-            text = await asyncio.to_thread(_key_from_file, db.data_dir / KEY_FILE, sealed)
-        if row is not None:
-            vault = cls(await asyncio.to_thread(_derive, text, bytes(row["salt"])))
-            if vault._fits(bytes(row["key_check"])):
+        on first run. Raises WrongKey if credentials are stored that the key does not fit, or whose key file is gone; beside a
+        server (a shared database) a key that does not fit is refused even while nothing is stored."""
+        key_file = db.data_dir / KEY_FILE
+        while True:
+            row = await db.read_one("SELECT salt, key_check FROM vault")
+            sealed = await _sealed_values(db)
+            if key_text:
+                text = key_text
+            else:
+                text = await asyncio.to_thread(_key_from_file, key_file, sealed)
+            if row is not None:
+                vault = cls(await asyncio.to_thread(_derive, text, bytes(row["salt"])))
+                if vault._fits(bytes(row["key_check"])):
+                    return vault
+            if sealed or (row is not None and db.shared):
+                raise WrongKey(await asyncio.to_thread(_mismatch, key_file, sealed, bool(key_text)))
+            salt = secrets.token_bytes(_SALT)
+            vault = cls(await asyncio.to_thread(_derive, text, salt))
+            if await vault._introduce(db, salt, None if row is None else bytes(row["salt"])):
                 return vault
-            if sealed:
-                raise WrongKey(_mismatch(db.data_dir / KEY_FILE, sealed, from_variable=bool(key_text)))
-        salt = secrets.token_bytes(_SALT)
-        vault = cls(await asyncio.to_thread(_derive, text, salt))
-        await vault._introduce(db, salt)
-        return vault
 
     def seal(self, text: str, context: str) -> bytes:
         """Encrypt ``text`` for one place: ``context`` is ``table/id`` and must be given again to :meth:`unseal`."""
@@ -88,22 +90,24 @@ class Vault:
         except WrongKey:
             return False
 
-    async def _introduce(self, db: Database, salt: bytes) -> None:
-        """Record the salt and the check value of a key no stored credential depends on yet."""
+    async def _introduce(self, db: Database, salt: bytes, old_salt: bytes | None) -> bool:
+        """Record the salt and check value of a key that no stored credential depends on. False if the database is no longer as
+        it was when that was found out: another process may have introduced its own key, or stored something."""
         check = self.seal(_CHECK_TEXT, _CHECK_CONTEXT)
 
-        async def run(connection: aiosqlite.Connection) -> None:
-            # Counted again inside the transaction: a command beside us may just have stored a credential under another key.
-            rows = list(await connection.execute_fetchall(_SEALED_VALUES))
-            if rows[0][0]:
-                raise WrongKey("another process has just stored credentials under another encryption key; start again")
+        async def run(connection: aiosqlite.Connection) -> bool:
+            (sealed,) = next(iter(await connection.execute_fetchall(_SEALED_VALUES)))
+            current = list(await connection.execute_fetchall("SELECT salt FROM vault"))
+            if sealed or (bytes(current[0][0]) if current else None) != old_salt:
+                return False
             await connection.execute_fetchall(
                 "INSERT INTO vault (id, salt, key_check, created_at) VALUES (1, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
                 "salt = excluded.salt, key_check = excluded.key_check, created_at = excluded.created_at",
                 (salt, check, db.clock.now()),
             )
+            return True
 
-        await db.write(run)
+        return await db.write(run)
 
 
 async def _sealed_values(db: Database) -> int:
@@ -120,11 +124,11 @@ def _key_from_file(path: Path, sealed: int) -> str:
     return read_or_create(path, lambda: secrets.token_urlsafe(32))
 
 
-def _mismatch(path: Path, sealed: int, *, from_variable: bool) -> str:
+def _mismatch(path: Path, sealed: int, from_variable: bool) -> str:
     source = KEY_VARIABLE if from_variable else f"the key file {path}"
-    hint = f"; {path} exists: unset the variable if that is the right key" if from_variable and os.path.exists(path) else ""
-    credentials = f"{sealed} stored credential{'s' if sealed > 1 else ''}"
-    return f"{source} does not fit the {credentials}; give the key they were encrypted with{hint}"
+    what = f"{sealed} stored credential{'s' if sealed != 1 else ''}" if sealed else "key this database was set up with"
+    hint = f"; {path} exists: unset the variable if that is the right key" if from_variable and path.exists() else ""
+    return f"{source} does not fit the {what}; give the key it was before{hint}"
 
 
 def _derive(text: str, salt: bytes) -> bytes:

@@ -79,6 +79,9 @@ class Recorder:
         self._closing = asyncio.Event()
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._accepted = 0
+        self._settled = 0  # how many of the accepted, oldest first, are written or dropped
+        self._pushed_out = 0  # dropped behind the batch that is being written
         self._written = 0
         self._dropped = 0
         self._failures = 0
@@ -93,18 +96,26 @@ class Recorder:
 
     def record(self, record: UsageRecord) -> None:
         """Take one record. Never blocks, never raises. After :meth:`close` it is counted as dropped."""
-        if self._closing.is_set() or len(self._waiting) + len(self._batch) >= self._capacity:
-            self._drop()
-            if self._closing.is_set() or not self._waiting:
+        if self._closing.is_set():
+            self._drop(1)
+            return
+        if len(self._waiting) + len(self._batch) >= self._capacity:
+            self._drop(1)
+            if not self._waiting:  # everything is being written right now and cannot be taken back
                 return
             self._waiting.popleft()
+            if self._batch:
+                self._pushed_out += 1
+            else:
+                self._settled += 1
         self._waiting.append(record)
+        self._accepted += 1
         self._news.set()
 
     async def flush(self) -> None:
         """Return when everything recorded before is stored; as long as the sink fails, so long does this wait."""
-        goal = self._written + self._dropped + len(self._batch) + len(self._waiting)
-        while self._written + self._dropped < goal and (self._batch or self._waiting):
+        goal = self._accepted
+        while self._settled < goal:
             await self._write_next()
 
     async def close(self, *, within: float = 10.0) -> int:
@@ -113,19 +124,13 @@ class Recorder:
         Repeating it is harmless.
         """
         self._closing.set()
-        self._news.set()
         try:
             async with asyncio.timeout(within):
                 await self.flush()
         except TimeoutError:
-            lost = len(self._batch) + len(self._waiting)
-            self._log.error("usage records lost at shutdown", lost=lost, error=self._last_error)
-            self._dropped += lost
-            self._batch = []
-            self._waiting.clear()
-            return lost
-        finally:
             await self._stop()
+            return self._give_up()
+        await self._stop()
         return 0
 
     def describe(self) -> dict[str, Any]:
@@ -140,18 +145,26 @@ class Recorder:
             "last_error": self._last_error,
         }
 
-    def _drop(self) -> None:
+    def _drop(self, count: int) -> None:
         if self._dropped == 0:
-            self._log.error("usage records are being dropped: the ledger cannot be written fast enough", capacity=self._capacity)
-        self._dropped += 1
+            self._log.error("usage records are dropped: the ledger is closed or too slow", capacity=self._capacity)
+        self._dropped += count
+
+    def _give_up(self) -> int:
+        lost = len(self._batch) + len(self._waiting)
+        self._batch = []
+        self._waiting.clear()
+        self._settled = self._accepted
+        self._dropped += lost
+        self._log.error("usage records lost at shutdown", lost=lost, error=self._last_error)
+        return lost
 
     async def _run(self) -> None:
-        while not self._closing.is_set():
+        while True:
             await self._news.wait()
             self._news.clear()
             await self._pause(self._interval)
-            while self._batch or self._waiting:
-                await self._write_next()
+            await self.flush()
 
     async def _stop(self) -> None:
         task, self._task = self._task, None
@@ -170,15 +183,21 @@ class Recorder:
                     await self._sink(list(self._batch))
                 except Exception as error:
                     self._note_failure(error)
-                    await asyncio.sleep(min(pause, _LONGEST_PAUSE if not self._closing.is_set() else self._interval))
-                    pause *= 2
+                    await self._pause(pause)
+                    pause = min(pause * 2, _LONGEST_PAUSE)
                 else:
                     self._written += len(self._batch)
+                    self._settled += len(self._batch) + self._pushed_out
+                    self._pushed_out = 0
                     self._batch = []
                     self._note_success()
                     return
 
     async def _pause(self, seconds: float) -> None:
+        """Wait; while closing, an interval at most."""
+        if self._closing.is_set():
+            await asyncio.sleep(min(seconds, self._interval))
+            return
         try:
             async with asyncio.timeout(seconds):
                 await self._closing.wait()

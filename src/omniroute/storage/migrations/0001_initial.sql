@@ -25,6 +25,7 @@ CREATE TABLE api_keys (
     name TEXT NOT NULL,
     prefix TEXT NOT NULL,
     digest BLOB NOT NULL UNIQUE,
+    secret_mark BLOB NOT NULL,
     models_json TEXT NOT NULL,
     providers_json TEXT NOT NULL,
     created_at REAL NOT NULL,
