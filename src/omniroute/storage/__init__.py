@@ -7,7 +7,7 @@ from omniroute.storage.directory import data_directory
 from omniroute.storage.keys import ApiKey, KeyRepository, digest_key
 from omniroute.storage.models import CustomModelRow, ModelRepository
 from omniroute.storage.nodes import NodeRepository, NodeRow
-from omniroute.storage.password import PasswordRepository
+from omniroute.storage.password import PasswordStore
 from omniroute.storage.secrets import Secrets, load_secrets, read_admin_token
 from omniroute.storage.settings import SettingRepository
 from omniroute.storage.usage import UsagePage, UsageRepository, UsageRow, UsageTotals
@@ -25,7 +25,7 @@ __all__ = [
     "ModelRepository",
     "NodeRepository",
     "NodeRow",
-    "PasswordRepository",
+    "PasswordStore",
     "Secrets",
     "SettingRepository",
     "UsagePage",

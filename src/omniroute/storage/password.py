@@ -17,7 +17,7 @@ MAXIMUM_LENGTH = 1024
 _REPLACE = "DO UPDATE SET password_hash = excluded.password_hash, generation = generation + 1, changed_at = excluded.changed_at"
 
 
-class PasswordRepository:
+class PasswordStore:
     """Hashing runs in a thread, one at a time: each takes tens of MiB, and a burst of log-in attempts must not multiply that."""
 
     def __init__(self, db: Database, hasher: PasswordHasher | None = None) -> None:
