@@ -1,4 +1,4 @@
-"""Bakes the TOML folders into catalog.json, which a wheel carries instead of them: ``python -m omniroute.catalog.bake [FILE]``."""
+"""Bakes the TOML folders into catalog.json, which a wheel carries instead: ``python -m omniroute.catalog.bake [FILE]``."""
 
 from __future__ import annotations
 

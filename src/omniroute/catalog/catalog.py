@@ -25,9 +25,7 @@ class Catalogue:
     providers: tuple[Provider, ...]
     error_profiles: Mapping[str, tuple[ErrorRule, ...]]
 
-    def __init__(
-        self, providers: Iterable[Provider], error_profiles: Mapping[str, tuple[ErrorRule, ...]] | None = None
-    ) -> None:
+    def __init__(self, providers: Iterable[Provider], error_profiles: Mapping[str, tuple[ErrorRule, ...]] | None = None) -> None:
         self.providers = tuple(providers)
         self.error_profiles = dict(error_profiles or {})
         self._prefixes = _prefix_table(self.providers)

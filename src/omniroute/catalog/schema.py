@@ -118,7 +118,7 @@ class UsageEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Quota(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How the provider meters. ``windows`` and ``reset`` are descriptions, ``response_headers`` header names with their meaning."""
+    """How the provider meters. ``windows`` and ``reset`` are descriptions, ``response_headers`` names with their meaning."""
 
     windows: tuple[str, ...] = ()
     reset: str | None = None
@@ -129,11 +129,12 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who answers. ``format`` is a name of ``translation.formats`` (or a wire of its own, not yet usable); ``paths`` hold
-    ``chat``, ``chat_stream``, ``count_tokens``, ``models`` … relative to ``base_url`` unless absolute; ``chat_<format>`` is the
-    same chat service in another format, signed by ``auth_by_format`` where that differs. ``url_vars`` are the ``{placeholders}`` an account fills, ``url_env`` the variables
-    they are known by, ``url_defaults`` what stands there when nobody says otherwise.
+    """Who answers. ``format`` is a name of ``translation.formats`` (or a wire of its own, not yet usable).
 
+    ``paths`` hold ``chat``, ``chat_stream``, ``count_tokens``, ``models`` … relative to ``base_url`` unless absolute;
+    ``chat_<format>`` is the same chat service in another format, signed by ``auth_by_format`` where that differs.
+    ``url_vars`` are the ``{placeholders}`` an account fills, ``url_env`` the variables they are known by, ``url_defaults``
+    what stands there when nobody says otherwise.
     ``origin``: the catalogue, or a node the operator added (database or config file).
     ``private``: loopback and private addresses are allowed.
     ``resilience``: False switches retries, cooldowns, breakers and limits off.
