@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from omniroute._fast.codec import Decoder, Encoder
 from omniroute.core.errors import OmniRouteError
 from omniroute.core.registry import Registry
 from omniroute.ir.caps import Profile
 from omniroute.ir.request import ChatRequest
 from omniroute.ir.response import ChatResponse
+from omniroute.translation.rules import Rules
+
+if TYPE_CHECKING:
+    from omniroute._fast.codec import Decoder, Encoder
+    from omniroute._fast.envelope import Envelope
+
+Changes = dict[str, bytes | None]
 
 
 class StreamMeta(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,12 +48,16 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     name              registry key, also the word in configuration (``openai_chat``, ``anthropic``, …)
     chat_path         default path of a chat call, appended to a node's base URL
     stream_type       content type of its streams
+    rules             what the format can say and what it refuses; drives ``normalise``
     decode_request    body of a client in this format → ChatRequest; BadRequest names the field
     encode_request    ChatRequest → body for an upstream in this format, after normalisation
     decode_response   body of an upstream's finished answer → ChatResponse; BadAnswer
     encode_response   ChatResponse → body for a client (``meta`` gives id, model, created)
     decoder, encoder  the compiled stream halves
     encode_error      any error of ours → body in this dialect; ``request_id`` goes in where the dialect has room
+    error_status      the HTTP status that error has in this dialect
+    adjust            top-level changes a body needs that is passed on unparsed to an upstream of this same format
+    wants_usage       whether the client asked for usage in its stream (True where the dialect always has it)
     default_headers   sent upstream unless the client's own replace them (anthropic-version, …)
     forward_headers   client headers handed on when both sides speak this format (lower case)
     """
@@ -54,6 +65,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     chat_path: str
     stream_type: str
+    rules: Rules
     decode_request: Callable[[bytes], ChatRequest]
     encode_request: Callable[[ChatRequest, Profile], bytes]
     decode_response: Callable[[bytes], ChatResponse]
@@ -61,6 +73,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     decoder: Callable[[], Decoder]
     encoder: Callable[[StreamMeta], Encoder]
     encode_error: Callable[[OmniRouteError, str], bytes]
+    error_status: Callable[[OmniRouteError], int]
+    adjust: Callable[[Envelope, Profile], Changes]
+    wants_usage: Callable[[Envelope], bool]
     default_headers: Mapping[str, str] = {}
     forward_headers: frozenset[str] = frozenset()
 

@@ -1,0 +1,67 @@
+"""OpenAI Chat Completions, spoken by most providers and clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from omniroute.translation.format import Format, StreamMeta
+from omniroute.translation.formats.openai_chat.errors import encode_error, error_status
+from omniroute.translation.formats.openai_chat.inplace import adjust, wants_usage
+from omniroute.translation.formats.openai_chat.request import decode_request, encode_request
+from omniroute.translation.formats.openai_chat.response import decode_response, encode_response
+from omniroute.translation.rules import Rules
+
+if TYPE_CHECKING:
+    from omniroute._fast.codec import Decoder, Encoder
+
+__all__ = ["FORMAT"]
+
+
+def _decoder() -> Decoder:
+    from omniroute._fast.openai_chat import OpenAIChatDecoder
+
+    return OpenAIChatDecoder()
+
+
+def _encoder(meta: StreamMeta) -> Encoder:
+    from omniroute._fast.openai_chat import OpenAIChatEncoder
+
+    return OpenAIChatEncoder(meta.id, meta.model, meta.created, meta.include_usage, dict(meta.tool_names))
+
+
+FORMAT = Format(
+    name="openai_chat",
+    chat_path="/chat/completions",
+    stream_type="text/event-stream; charset=utf-8",
+    rules=Rules(
+        media={
+            "image": frozenset(),
+            "document": frozenset({"application/pdf"}),
+            "audio": frozenset({"audio/wav", "audio/mpeg"}),
+        },
+        media_urls=frozenset({"image"}),
+        custom_tools=True,
+        strict_tools=True,
+        allowed_tools=True,
+        fields=frozenset(
+            "temperature top_p seed frequency_penalty presence_penalty logit_bias logprobs top_logprobs n metadata verbosity "
+            "prompt_cache_key store".split()
+        ),
+        stop_limit=4,
+        reasoning="effort",
+        service_tiers={
+            "auto": "auto", "default": "default", "flex": "flex", "priority": "priority", "scale": "scale", "standard_only": "default",
+        },
+    ),
+    decode_request=decode_request,
+    encode_request=encode_request,
+    decode_response=decode_response,
+    encode_response=encode_response,
+    decoder=_decoder,
+    encoder=_encoder,
+    encode_error=encode_error,
+    error_status=error_status,
+    adjust=adjust,
+    wants_usage=wants_usage,
+    forward_headers=frozenset({"openai-organization", "openai-project"}),
+)

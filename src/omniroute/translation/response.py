@@ -1,0 +1,139 @@
+"""Finished answers: translated whole, replayed as a stream, or put together from a stream, whatever the client asked for."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, cast
+
+import msgspec
+from msgspec.structs import replace
+
+from omniroute._fast.codec import Bridge, Collector, Replayer
+from omniroute.core import json
+from omniroute.core.errors import Scope, TruncatedStream, UpstreamStatus
+from omniroute.ir.request import Opaque, Part, Refusal, Text, Thinking, ToolCall
+from omniroute.ir.response import ChatResponse, StopReason, Usage
+from omniroute.translation.answers import settle_stop
+from omniroute.translation.calls import arguments_text
+from omniroute.translation.format import Format, StreamMeta
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A body for the client, and what accounting needs: ``usage`` None = the upstream did not say."""
+
+    body: bytes
+    usage: Usage | None
+    stop: StopReason
+
+
+class StreamedAnswer(NamedTuple):
+    """A finished answer as the bytes of a whole stream, terminator included."""
+
+    body: bytes
+    usage: Usage | None
+    stop: StopReason
+
+
+def translate_answer(body: bytes, client: Format, upstream: Format, meta: StreamMeta) -> Answer:
+    """The upstream's finished answer for the client; the same bytes when both speak one format. Raises BadAnswer."""
+    response = upstream.decode_response(body)
+    if client.name != upstream.name:
+        body = client.encode_response(response, meta)
+    return Answer(body=body, usage=response.usage, stop=response.stop)
+
+
+def answer_as_stream(body: bytes, client: Format, upstream: Format, meta: StreamMeta) -> StreamedAnswer:
+    """A finished answer, sent although a stream was asked for, as a full stream in the client's dialect. Raises BadAnswer."""
+    response = upstream.decode_response(body)
+    if client.name == upstream.name:
+        meta = _own(meta, response.id, response.model)
+    replayer = Replayer(client.encoder(meta))
+    replayer.start(meta.id, meta.model)
+    for part in response.parts:
+        _replay(replayer, part)
+    usage = response.usage
+    if usage is not None:
+        replayer.usage(usage.input, usage.cached, usage.written, usage.output, usage.reasoning)
+    replayer.stop(response.stop, response.stop_sequence)
+    return StreamedAnswer(replayer.take(), usage, response.stop)
+
+
+def _own(meta: StreamMeta, response_id: str, model: str) -> StreamMeta:
+    """``meta`` with the upstream's own id and model: between equal formats they are passed on."""
+    return replace(meta, id=response_id or meta.id, model=model or meta.model)
+
+
+def _replay(replayer: Replayer, part: Part) -> None:
+    if isinstance(part, Text):
+        replayer.text(part.text)
+    elif isinstance(part, Thinking):
+        if part.redacted is not None:
+            replayer.redacted(part.redacted)
+        else:
+            replayer.thinking(part.text, part.signature)
+    elif isinstance(part, Refusal):
+        replayer.refusal(part.text)
+    elif isinstance(part, ToolCall):
+        arguments = json.dumps_text({"input": part.arguments}) if part.kind == "custom" else arguments_text(part.arguments)
+        replayer.tool(part.id, part.name, arguments)
+    elif isinstance(part, Opaque) and isinstance(part.value, dict) and isinstance(part.value.get("transcript"), str):
+        replayer.text(part.value["transcript"])
+
+
+def stream_as_answer(collector: Collector, bridge: Bridge, client: Format, upstream: Format, meta: StreamMeta) -> Answer:
+    """A collected stream as one finished answer, for a client that asked for JSON.
+
+    Raises UpstreamStatus for an error inside the stream and TruncatedStream when it ended without its terminal marker.
+    """
+    if bridge.error_status:
+        raise UpstreamStatus(
+            bridge.error_message or "The provider reported an error while answering.",
+            kind="upstream_error_in_200",
+            http_status=bridge.error_status,
+            error_code=bridge.error_code or None,
+        )
+    if not bridge.stopped:
+        raise TruncatedStream("The provider's answer ended early.", kind="empty_response" if not bridge.blocks else "network", scope=Scope.MODEL)
+    parts = tuple(part for block in collector.blocks if (part := _collected(block, upstream.name)) is not None)
+    response = ChatResponse(
+        origin=upstream.name,
+        id=bridge.response_id,
+        model=bridge.response_model,
+        parts=parts,
+        stop=settle_stop(cast(StopReason, bridge.stop_reason or "stop"), parts),
+        usage=_usage(bridge),
+        created=meta.created,
+        stop_sequence=collector.stop_sequence or None,
+    )
+    if client.name == upstream.name:
+        meta = _own(meta, response.id, response.model)
+    return Answer(body=client.encode_response(response, meta), usage=response.usage, stop=response.stop)
+
+
+def _collected(block: dict[str, Any], origin: str) -> Part | None:
+    kind, text = block.get("type"), block.get("text") or ""
+    if kind == "text":
+        citations = tuple(found for raw in block.get("citations") or () if isinstance(found := json.loads(raw), dict))
+        return Text(text=text, citations=citations) if text or citations else None
+    if kind == "thinking":
+        signature = block.get("signature") or None
+        return Thinking(text=text, signature=signature, vendor=origin) if text or signature else None
+    if kind == "redacted":
+        return Thinking(redacted=block.get("data") or "", vendor=origin)
+    if kind == "refusal":
+        return Refusal(text=text) if text else None
+    if kind == "tool":
+        return ToolCall(id=block.get("id") or "", name=block.get("name") or "", arguments=arguments_text(block.get("arguments")))
+    return None
+
+
+def _usage(bridge: Bridge) -> Usage | None:
+    seen = bridge.usage
+    if max(seen.input, seen.cached, seen.written, seen.output, seen.reasoning) < 0:
+        return None
+    return Usage(
+        input=max(0, seen.input),
+        cached=max(0, seen.cached),
+        written=max(0, seen.written),
+        output=max(0, seen.output),
+        reasoning=max(0, seen.reasoning),
+    )

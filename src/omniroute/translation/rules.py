@@ -1,0 +1,73 @@
+"""What a wire format can say and what it refuses, as data: ``normalise`` reads this instead of testing a format's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from omniroute.ir.request import MediaKind
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """The norm of one format; a profile's quirks are applied on top.
+
+    hoists_system      leading system text has a place of its own beside the messages
+    late_system        system text inside the conversation: ``keep`` its role, or wrap it as a ``reminder`` in a user turn
+    merges_turns       roles must alternate: neighbours of one role become one turn
+    starts_with_user   the first turn must be the user's
+    trims_prefill      a final assistant turn must not end in white space
+    blank_text         text of nothing but white space is accepted
+    media              accepted kinds → accepted MIME types; an empty set means any type
+    media_urls         kinds that may be given by URL
+    result_media       kinds a tool result may hold; others follow in a user turn
+    refused_images     True: an image of another type is the client's mistake (400), not a text note
+    id_chars           regular expression class of legal tool call id characters, None = anything
+    id_limit           longest tool call id
+    name_limit         longest tool name ([a-zA-Z0-9_-] in every format)
+    custom_tools       free-form tools exist
+    strict_tools       ``strict`` on tools is understood unless a quirk says otherwise
+    flat_schema        a tool schema must not have anyOf, oneOf or allOf at its top
+    allowed_tools      tool choice may name a subset; otherwise the tool list is reduced
+    fields             optional fields of ChatRequest the format can carry
+    max_tokens         an output limit is required
+    temperature        accepted range
+    stop_limit         most stop sequences, None = no limit
+    blank_stop         stop sequences of white space are accepted
+    user_limit         longest end-user id; longer ones are hashed
+    cache_marks        most cache marks per request, 0 = the format has none
+    reasoning          how thinking is asked for
+    json_object        "any JSON object" can be asked for
+    service_tiers      tier words of other formats → the word here; missing ones are left out
+    private_system     system text beginning with one of these is meant for this format's vendor only
+    """
+
+    hoists_system: bool = False
+    late_system: Literal["keep", "reminder"] = "keep"
+    merges_turns: bool = False
+    starts_with_user: bool = False
+    trims_prefill: bool = False
+    blank_text: bool = True
+    media: Mapping[MediaKind, frozenset[str]] = {}
+    media_urls: frozenset[MediaKind] = frozenset()
+    result_media: frozenset[MediaKind] = frozenset()
+    refused_images: bool = False
+    id_chars: str | None = None
+    id_limit: int = 64
+    name_limit: int = 64
+    custom_tools: bool = False
+    strict_tools: bool = False
+    flat_schema: bool = False
+    allowed_tools: bool = False
+    fields: frozenset[str] = frozenset()
+    max_tokens: bool = False
+    temperature: tuple[float, float] = (0.0, 2.0)
+    stop_limit: int | None = None
+    blank_stop: bool = True
+    user_limit: int = 128
+    cache_marks: int = 0
+    reasoning: Literal["effort", "thinking", "none"] = "none"
+    json_object: bool = True
+    service_tiers: Mapping[str, str] = {}
+    private_system: tuple[str, ...] = ()

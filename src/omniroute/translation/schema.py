@@ -1,0 +1,86 @@
+"""Tool schemas: what a target insists on at the top of a parameter schema. Nested schemas are passed as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_COMBINERS = ("allOf", "anyOf", "oneOf")
+
+
+def empty_schema() -> dict[str, Any]:
+    """The schema of a tool without parameters."""
+    return {"type": "object", "properties": {}}
+
+
+def free_input_schema() -> dict[str, Any]:
+    """The schema a free-form tool gets where only functions exist."""
+    return {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
+
+
+def object_schema(schema: dict[str, Any] | None, *, flat: bool) -> dict[str, Any]:
+    """``schema`` as an object schema with properties and without ``$schema``.
+
+    ``flat``: combiners at the top are merged into one object: properties of all branches, required where every alternative
+    requires it. Branches that are no object schemas add nothing.
+    """
+    if not schema:
+        return empty_schema()
+    result = {key: value for key, value in schema.items() if key != "$schema"}
+    if flat and any(key in result for key in _COMBINERS):
+        result = _flatten(result, schema)
+    result["type"] = "object"
+    if not isinstance(result.get("properties"), dict):
+        result["properties"] = {}
+    return result
+
+
+def has_combiner(schema: dict[str, Any] | None) -> bool:
+    """Whether the top of the schema is anyOf, oneOf or allOf."""
+    return bool(schema) and any(key in (schema or {}) for key in _COMBINERS)
+
+
+def _flatten(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    result = {key: value for key, value in node.items() if key not in _COMBINERS}
+    properties: dict[str, Any] = dict(_properties(node))
+    required: list[Any] = _required(node)
+    for key in _COMBINERS:
+        branches = [_resolve(branch, root) for branch in _branches(node, key)]
+        for branch in branches:
+            for name, value in _properties(branch).items():
+                properties.setdefault(name, value)
+        demands = [_required(branch) for branch in branches]
+        if key == "allOf":
+            required += [name for names in demands for name in names]
+        elif demands:
+            required += [name for name in demands[0] if all(name in names for names in demands[1:])]
+    result["properties"] = properties
+    result.pop("required", None)
+    kept = [name for name in dict.fromkeys(name for name in required if isinstance(name, str)) if name in properties]
+    if kept:
+        result["required"] = kept
+    return result
+
+
+def _branches(node: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    value = node.get(key)
+    return [branch for branch in value if isinstance(branch, dict)] if isinstance(value, list) else []
+
+
+def _resolve(branch: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    reference = branch.get("$ref")
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return branch
+    node: Any = root
+    for segment in reference[2:].split("/"):
+        node = node.get(segment) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else branch
+
+
+def _properties(node: dict[str, Any]) -> dict[str, Any]:
+    value = node.get("properties")
+    return value if isinstance(value, dict) else {}
+
+
+def _required(node: dict[str, Any]) -> list[Any]:
+    value = node.get("required")
+    return list(value) if isinstance(value, list) else []
