@@ -25,13 +25,14 @@ BUILD_ENV := CFLAGS="-O1 -g -fsanitize=address -fno-omit-frame-pointer" LDFLAGS=
 RUN_ENV = LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
 endif
 
-.PHONY: help run test lint bench wheel clean
+.PHONY: help run test lint bench docs wheel clean
 
 help:
 	@echo 'make run     start the server on http://127.0.0.1:20128 (ARGS="--port 9000" passes flags)'
 	@echo 'make test    run every test (ARGS="-k name" passes pytest arguments)'
 	@echo 'make lint    ruff, mypy --strict, cython-lint, Cython warnings as errors'
 	@echo 'make bench   measure the server against a mock upstream on this machine'
+	@echo 'make docs    write the settings tables of docs/configuration.md'
 	@echo 'make wheel   build the source archive, and the wheel from it, into dist/'
 	@echo 'make clean   remove everything make made; your data directory is not touched'
 
@@ -52,9 +53,14 @@ lint: $(PACKAGE) $(STAMPS)/lint
 bench: $(PACKAGE)
 	$(BIN)/python benchmarks/load.py $(ARGS)
 
-wheel: $(STAMPS)/build
-	rm -rf dist
-	$(BIN)/python -m build --no-isolation --outdir dist .
+docs: $(PACKAGE)
+	$(BIN)/python docs/settings_table.py
+
+# The source archive first, then the wheel from the unpacked archive: nothing of this tree slips in.
+wheel: $(PACKAGE)
+	@rm -rf dist && mkdir -p build
+	@$(BIN)/python -m build --no-isolation --outdir dist . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }
+	@ls -l dist
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/omniroute/catalog/catalog.json
