@@ -46,7 +46,7 @@ lint: $(PACKAGE) $(STAMPS)/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cython-lint $(COMPILED)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint $(COMPILED)
 	@mkdir -p build/cython
 	$(BIN)/cython -3 -Werror -I src --output-file build/cython $(filter %.pyx,$(COMPILED))
 
