@@ -1,0 +1,272 @@
+"""One try at one target, up to the commit point and beyond it.
+
+Until the first useful event of the answer nothing has been sent to the client: every fault up to there is raised and the
+pipeline may go elsewhere. After it (``exchange.started``) a fault is told to the client in its own dialect and the try is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+from omniroute._fast.codec import Bridge, Collector
+from omniroute.core import json
+from omniroute.core.errors import BadAnswer, Fault, Scope, TimeoutFault, TruncatedStream, Verdict
+from omniroute.gateway.context import Context
+from omniroute.gateway.egress import JSON_TYPE, decision_headers, stream_headers
+from omniroute.gateway.heartbeat import Heartbeat
+from omniroute.gateway.report import Report
+from omniroute.routing.plan import Attempt
+from omniroute.translation.format import Format, StreamMeta
+from omniroute.translation.request import Translated, translate_request
+from omniroute.translation.response import Answer, answer_as_stream, error_in_body, stream_as_answer, translate_answer
+from omniroute.translation.stream import bridge_for
+from omniroute.upstream import executor, faults
+from omniroute.upstream.call import Call, Reply, Transport
+from omniroute.upstream.proxies import proxy_for
+
+_ERROR_BODY_LIMIT = 1024 * 1024
+
+
+class Try:
+    """Everything one attempt holds. :meth:`run` either answers the client or raises a Fault before the commit point."""
+
+    def __init__(
+        self,
+        context: Context,
+        attempt: Attempt,
+        upstream: Format,
+        transport: Transport,
+        report: Report,
+        heartbeat: Heartbeat,
+        environ: Mapping[str, str],
+    ) -> None:
+        self.context = context
+        self.attempt = attempt
+        self.upstream = upstream
+        self.transport = transport
+        self.report = report
+        self.heartbeat = heartbeat
+        self.translated: Translated = translate_request(context.envelope, context.format, upstream, attempt.target.profile)
+        self.call = self._call(environ)
+        self.first_token = self.call.timers.first_byte
+        self._deadline: float | None = None
+
+    def _call(self, environ: Mapping[str, str]) -> Call:
+        context, provider = self.context, self.attempt.target.provider
+        settings = context.snapshot.settings
+        same = context.format is self.upstream
+        return executor.prepare(
+            provider,
+            self.attempt.account,
+            self.translated.body,
+            model=self.attempt.target.profile.model,
+            path="chat_stream" if self.translated.stream and "chat_stream" in provider.paths else "chat",
+            stream=self.translated.stream,
+            timers=executor.timers_for(provider, settings),
+            client_headers=context.exchange.forwardable(self.upstream.forward_headers) if same else [],
+            default_headers=self.upstream.default_headers,
+            proxy=proxy_for(provider.base_url, settings.outbound_proxy, environ),
+            request_id=context.exchange.request_id,
+        )
+
+    async def run(self) -> None:
+        if self.first_token is not None:
+            self._deadline = asyncio.get_running_loop().time() + self.first_token
+        reply = await self.transport.send(self.call)
+        try:
+            if reply.status >= 300:
+                body = await reply.read(_ERROR_BODY_LIMIT)
+                raise faults.classify_reply(reply.status, reply.headers, body, self.attempt.target.provider)
+            chunks = reply.chunks()
+            first = await self._first_bytes(chunks)
+            streamed = _looks_like_stream(reply, first)
+            if self.translated.stream and streamed:
+                await self._pump(first, chunks)
+            elif self.translated.stream:
+                await self._replay(await self._rest(first, chunks))
+            elif streamed:
+                await self._collect(first, chunks)
+            else:
+                await self._finish(await self._rest(first, chunks))
+        finally:
+            await reply.close()
+
+    async def _first_bytes(self, chunks: AsyncIterator[bytes]) -> bytes:
+        """The first bytes of the body that are not blank; b"" at its end."""
+        head = b""
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                async for chunk in chunks:
+                    head += chunk
+                    if head.strip():
+                        break
+        except TimeoutError:
+            raise self._silent() from None
+        return head
+
+    async def _rest(self, first: bytes, chunks: AsyncIterator[bytes]) -> bytes:
+        limit = self.context.snapshot.settings.max_answer_size
+        parts, size = [first], len(first)
+        async for chunk in chunks:
+            parts.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise BadAnswer(f"The answer of {self.attempt.target.provider.name} is larger than {limit} bytes.", kind="too_large")
+        return b"".join(parts)
+
+    # -- streams ---------------------------------------------------------------------------------------------------
+
+    async def _pump(self, first: bytes, chunks: AsyncIterator[bytes]) -> None:
+        """Stream to stream: hold everything back until the first useful event, then one write per read."""
+        hide = self.context.format is self.upstream and not self.translated.include_usage
+        bridge = bridge_for(self.context.format, self.upstream, self._meta(), hide_usage=hide)
+        self.report.watch(bridge)
+        head = bridge.feed(first)
+        if not _decided(bridge):
+            head += await self._await_useful(bridge, chunks)
+        if bridge.error_status:
+            raise self._stream_fault(bridge)
+        if not bridge.useful and not bridge.stopped:
+            raise self._empty()
+        self.report.first_token()
+        await self._commit(head)
+        await self._follow(bridge, chunks)
+
+    async def _await_useful(self, bridge: Bridge, chunks: AsyncIterator[bytes]) -> bytes:
+        held = []
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                async for chunk in chunks:
+                    held.append(bridge.feed(chunk))
+                    if _decided(bridge):
+                        break
+        except TimeoutError:
+            raise self._silent() from None
+        return b"".join(held)
+
+    async def _follow(self, bridge: Bridge, chunks: AsyncIterator[bytes]) -> None:
+        """After the commit point: faults go to the client in-band, in its own dialect."""
+        exchange = self.context.exchange
+        with self.heartbeat.attend(exchange, bridge, self.context.snapshot.settings.keepalive_interval) as beat:
+            try:
+                async for chunk in chunks:
+                    out = bridge.feed(chunk)
+                    if out:
+                        await exchange.write(out)
+                        beat.touch()
+            except Fault as fault:
+                if not bridge.stopped:
+                    self.report.fail(fault)
+                    await self._close(bridge.fail(fault.http_status, fault.error_code, fault.message))
+                    return
+        tail = bridge.finish()
+        if bridge.error_status:
+            self.report.fail(self._stream_fault(bridge))
+        await self._close(tail)
+
+    async def _close(self, tail: bytes) -> None:
+        if tail:
+            await self.context.exchange.write(tail)
+        await self.context.exchange.finish()
+
+    async def _commit(self, head: bytes) -> None:
+        exchange = self.context.exchange
+        await exchange.start(200, stream_headers(self.context.format, decision_headers(self.context, self.attempt)))
+        if head:
+            await exchange.write(head)
+
+    async def _replay(self, body: bytes) -> None:
+        """The upstream answered whole although a stream was asked for."""
+        self._refuse_error(body)
+        stream, usage, stop = answer_as_stream(body, self.context.format, self.upstream, self._meta())
+        self.report.answered(usage, stop)
+        await self._commit(stream)
+        await self.context.exchange.finish()
+
+    # -- finished answers ------------------------------------------------------------------------------------------
+
+    async def _finish(self, body: bytes) -> None:
+        self._refuse_error(body)
+        answer = translate_answer(body, self.context.format, self.upstream, self._meta())
+        await self._answer(answer)
+
+    async def _collect(self, first: bytes, chunks: AsyncIterator[bytes]) -> None:
+        """The upstream streamed although a finished answer was asked for: gather it."""
+        collector = Collector()
+        bridge = Bridge(self.upstream.decoder(), collector)
+        self.report.watch(bridge)
+        bridge.feed(first)
+        async for chunk in chunks:
+            bridge.feed(chunk)
+        bridge.finish()
+        if bridge.error_status:
+            raise self._stream_fault(bridge)
+        await self._answer(stream_as_answer(collector, bridge, self.context.format, self.upstream, self._meta()))
+
+    async def _answer(self, answer: Answer) -> None:
+        self.report.answered(answer.usage, answer.stop)
+        headers = [JSON_TYPE, *decision_headers(self.context, self.attempt)]
+        await self.context.exchange.respond(200, headers, answer.body)
+
+    def _refuse_error(self, body: bytes) -> None:
+        """An error object inside a 200 is an error."""
+        try:
+            value = json.loads(body)
+        except ValueError:
+            raise BadAnswer(
+                f"{self.attempt.target.provider.name} answered with something that is not JSON.", kind="bad_answer", verdict=Verdict.NEXT_TARGET
+            ) from None
+        found = error_in_body(value)
+        if found is not None:
+            status, code, message = found
+            raise faults.classify_stream_error(status, code, message, self.attempt.target.provider)
+
+    # -- words -----------------------------------------------------------------------------------------------------
+
+    def _meta(self) -> StreamMeta:
+        return StreamMeta(
+            id=self.context.exchange.request_id,
+            model=self.context.envelope.model or "",
+            created=int(self.context.wall),
+            include_usage=self.translated.include_usage,
+            input_tokens=0 if self.context.format is self.upstream else self.report.input_estimate(),
+            tool_names=self.translated.tool_names,
+            request=self.translated.request,
+        )
+
+    def _stream_fault(self, bridge: Bridge) -> Fault:
+        if bridge.error_code == TruncatedStream.code:
+            return self._truncated()
+        return faults.classify_stream_error(bridge.error_status, bridge.error_code, bridge.error_message, self.attempt.target.provider)
+
+    def _silent(self) -> TimeoutFault:
+        return TimeoutFault(
+            f"{self.attempt.target.provider.name} sent no token within {self.first_token:g} seconds.",
+            kind="timeout",
+            scope=Scope.PROVIDER,
+            verdict=Verdict.NEXT_ACCOUNT,
+        )
+
+    def _empty(self) -> TruncatedStream:
+        return TruncatedStream(
+            f"{self.attempt.target.provider.name} closed the stream before any token.", kind="empty_response", verdict=Verdict.NEXT_ACCOUNT
+        )
+
+    def _truncated(self) -> TruncatedStream:
+        return TruncatedStream(f"The stream of {self.attempt.target.provider.name} ended before the answer was complete.", kind="truncated")
+
+
+def _decided(bridge: Bridge) -> bool:
+    return bridge.useful or bridge.stopped or bridge.ended or bool(bridge.error_status)
+
+
+def _looks_like_stream(reply: Reply, first: bytes) -> bool:
+    """Content decides (upstreams lie in both directions), the declared type settles what content leaves open."""
+    start = first.lstrip()[:1]
+    if start in (b"{", b"["):
+        declared = reply.header("content-type") or ""
+        return "ndjson" in declared
+    if start == b"":
+        return "event-stream" in (reply.header("content-type") or "")
+    return True

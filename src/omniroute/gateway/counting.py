@@ -1,0 +1,65 @@
+"""POST /v1/messages/count_tokens: the upstream's own count where it has one, our estimate everywhere else.
+
+A failing count says nothing about the account's health, so nothing here is classified, retried or recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from omniroute._fast.tokens import estimate_body
+from omniroute.core import json
+from omniroute.core.errors import Fault
+from omniroute.gateway.context import Context
+from omniroute.routing.resolve import Target, resolve
+from omniroute.translation.format import Format
+from omniroute.upstream import executor
+from omniroute.upstream.call import Timers, Transport
+from omniroute.upstream.proxies import proxy_for
+
+_LIMIT = 64 * 1024
+_TIMERS = Timers(connect=5.0, first_byte=10.0, between=5.0, total=15.0)
+
+
+async def count_tokens(context: Context, upstream: Format, target: Target, transport: Transport, environ: Mapping[str, str]) -> bytes:
+    """``{"input_tokens": n}``, n ≥ 1."""
+    counted = None
+    if upstream is context.format and "count_tokens" in target.provider.paths:
+        counted = await _native(context, upstream, target, transport, environ)
+    return json.dumps({"input_tokens": counted if counted is not None else estimate_body(context.envelope.body)})
+
+
+def target_of(context: Context) -> Target:
+    return resolve(context.snapshot, context.envelope.model or "", context.grant).targets[0]
+
+
+async def _native(
+    context: Context, upstream: Format, target: Target, transport: Transport, environ: Mapping[str, str]
+) -> int | None:
+    account = context.snapshot.accounts[target.provider.id][0]
+    call = executor.prepare(
+        target.provider,
+        account,
+        context.envelope.splice({"model": json.dumps(target.profile.model)}),
+        model=target.profile.model,
+        path="count_tokens",
+        stream=False,
+        timers=_TIMERS,
+        client_headers=context.exchange.forwardable(upstream.forward_headers),
+        default_headers=upstream.default_headers,
+        proxy=proxy_for(target.provider.base_url, context.snapshot.settings.outbound_proxy, environ),
+        request_id=context.exchange.request_id,
+    )
+    try:
+        reply = await transport.send(call)
+        try:
+            if reply.status != 200:
+                return None
+            value = json.loads(await reply.read(_LIMIT))
+        finally:
+            await asyncio.shield(reply.close())
+    except (Fault, ValueError):
+        return None
+    counted = value.get("input_tokens") if isinstance(value, dict) else None
+    return counted if isinstance(counted, int) and counted > 0 else None

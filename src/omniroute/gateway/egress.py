@@ -1,0 +1,40 @@
+"""The way out: answers, streams and errors in the caller's dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omniroute.core.errors import Fault, OmniRouteError, RequestError
+from omniroute.gateway.context import Context
+from omniroute.gateway.ports import Exchange
+from omniroute.routing.plan import Attempt
+from omniroute.translation.format import Format
+
+JSON_TYPE = ("content-type", "application/json")
+
+
+def decision_headers(context: Context, attempt: Attempt) -> list[tuple[str, str]]:
+    """Who serves this answer, for the caller's eyes."""
+    return [
+        ("x-omniroute-provider", attempt.target.provider.id),
+        ("x-omniroute-model", attempt.target.model),
+        ("x-omniroute-decision", context.decision),
+        ("x-omniroute-attempts", str(context.attempts)),
+    ]
+
+
+def stream_headers(format: Format, extra: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Head of a stream: never cached, never buffered by a reverse proxy in between."""
+    return [("content-type", format.stream_type), ("cache-control", "no-cache"), ("x-accel-buffering", "no"), *extra]
+
+
+async def send_error(exchange: Exchange, format: Format, error: OmniRouteError) -> None:
+    """The error as a finished answer in ``format``'s dialect, with Retry-After where waiting helps."""
+    status = error.http_status if isinstance(error, Fault) else error.status
+    headers = [JSON_TYPE]
+    wait = error.retry_after if isinstance(error, (Fault, RequestError)) else None
+    if wait is not None:
+        headers.append(("retry-after", str(max(1, int(wait + 0.999)))))
+    if status == 401:
+        headers.append(("www-authenticate", 'Bearer realm="OmniRoute"'))
+    await exchange.respond(status, headers, format.encode_error(error, exchange.request_id))

@@ -1,0 +1,44 @@
+"""The way in: body, media type, key and envelope of a model request, each refused with a sentence the caller can act on."""
+
+from __future__ import annotations
+
+from omniroute._fast.envelope import Envelope, scan
+from omniroute.core.errors import BadRequest, UnsupportedMedia
+from omniroute.core.ids import Clock
+from omniroute.gateway.context import Context
+from omniroute.gateway.policy import Digest, authenticate
+from omniroute.gateway.ports import Exchange
+from omniroute.routing.snapshot import Snapshot
+from omniroute.translation.format import Format
+
+
+async def admit(exchange: Exchange, format: Format, snapshot: Snapshot, digest: Digest, clock: Clock) -> Context:
+    """Read and check one model request. The key is checked before the body is read: a stranger costs nothing."""
+    received, wall = clock.monotonic(), clock.now()
+    grant = authenticate(exchange, snapshot, digest, wall)
+    _check_media_type(exchange)
+    envelope = _scan(await exchange.body(snapshot.settings.max_body_size))
+    if not envelope.model:
+        raise BadRequest("The field 'model' is missing." if envelope.model is None else "The field 'model' is empty.", param="model")
+    return Context(exchange, format, snapshot, grant, envelope, received=received, wall=wall)
+
+
+def _check_media_type(exchange: Exchange) -> None:
+    """A body of another declared type is refused; no type at all is taken as JSON, as scripts leave it out."""
+    declared = exchange.header("content-type")
+    if not declared:
+        return
+    media = declared.partition(";")[0].strip().lower()
+    # curl -d without -H declares a form; its body is checked as JSON all the same.
+    if media == "application/x-www-form-urlencoded" or media == "application/json" or media.endswith("+json"):
+        return
+    raise UnsupportedMedia(f"The request body must be application/json, not {media}.")
+
+
+def _scan(body: bytes) -> Envelope:
+    if not body.strip():
+        raise BadRequest("The request body is empty; a JSON object is needed.")
+    try:
+        return scan(body)
+    except ValueError as error:
+        raise BadRequest(f"The request body is not a valid JSON request: {error}") from None

@@ -1,0 +1,45 @@
+"""Who may ask: the client's key, as any known client sends it."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+
+from omniroute.core.errors import Unauthorized
+from omniroute.core.ids import API_KEY_PREFIX
+from omniroute.gateway.ports import Exchange
+from omniroute.routing.snapshot import KeyGrant, Snapshot
+
+Digest = Callable[[str], bytes]
+
+
+def presented_key(exchange: Exchange) -> str | None:
+    """The key of ``Authorization: Bearer``, ``x-api-key``, ``x-goog-api-key`` or ``?key=``, in that order."""
+    authorization = exchange.header("authorization")
+    if authorization:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            return token.strip()
+    return exchange.header("x-api-key") or exchange.header("x-goog-api-key") or exchange.query("key") or None
+
+
+def authenticate(exchange: Exchange, snapshot: Snapshot, digest: Digest, now: float) -> KeyGrant | None:
+    """The grant of the presented key; None for an anonymous caller where keys are optional.
+
+    Where keys are optional, a token that is not one of ours is ignored (agents send placeholders), but one that looks like ours
+    and is unknown, revoked or expired is refused: its owner must learn that.
+    """
+    key = presented_key(exchange)
+    required = snapshot.settings.require_api_key
+    if key is None or (not required and not key.startswith(API_KEY_PREFIX)):
+        if required:
+            raise Unauthorized("An API key is required: send it as 'Authorization: Bearer sk-or-…' or 'x-api-key'.", code="missing_api_key")
+        return None
+    digested = digest(key)
+    grant = snapshot.keys.get(digested)
+    # Found by its keyed hash, whose look-up time tells nothing of the key; the comparison itself is constant-time.
+    if grant is None or not hmac.compare_digest(grant.digest, digested):
+        raise Unauthorized("This API key is not valid: it is unknown or was revoked.")
+    if grant.expires_at is not None and grant.expires_at <= now:
+        raise Unauthorized("This API key has expired.", code="expired_api_key")
+    return grant

@@ -1,0 +1,81 @@
+"""What the gateway needs of the rooms around it, as protocols: the composition root hands in the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from omniroute.ir.response import Usage
+
+Result = Literal["ok", "error", "aborted", "truncated"]
+
+
+class ClientGone(Exception):
+    """The client closed its connection; nothing can be sent any more."""
+
+
+class Exchange(Protocol):
+    """The client's side of one request. Header names are lower case; ``sent`` counts the body bytes written so far."""
+
+    request_id: str
+    method: str
+    path: str
+    started: bool
+    sent: int
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, decoded as latin-1."""
+        ...
+
+    def query(self, name: str) -> str | None: ...
+
+    def forwardable(self, names: frozenset[str]) -> list[tuple[str, str]]:
+        """The client's headers with one of these names."""
+        ...
+
+    async def body(self, limit: int) -> bytes:
+        """The whole request body. BodyTooLarge past ``limit`` bytes, ClientGone when the client left first."""
+        ...
+
+    async def respond(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None: ...
+
+    async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None: ...
+
+    async def write(self, data: bytes) -> None:
+        """Send now; waits while the client is slow, so that a slow reader slows the upstream."""
+        ...
+
+    async def finish(self) -> None: ...
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one try. Times in milliseconds; ``ttft_ms`` from the client's request to the first useful event."""
+
+    request_id: str
+    attempt: int
+    started_at: float
+    result: Result
+    status: int
+    error_kind: str | None
+    key_id: str | None
+    account_id: str
+    provider: str
+    model: str
+    client_format: str
+    upstream_format: str
+    stream: bool
+    usage: Usage
+    ttft_ms: float | None
+    total_ms: float
+    bytes_in: int
+    bytes_out: int
+    session_id: str | None
+    agent_id: str | None
+
+
+class Recorder(Protocol):
+    """Takes outcomes; never blocks, never raises."""
+
+    def record(self, outcome: Outcome) -> None: ...

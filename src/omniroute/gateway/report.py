@@ -1,0 +1,115 @@
+"""What one try will be remembered by: times, tokens, result; handed to the recorder exactly once."""
+
+from __future__ import annotations
+
+from omniroute._fast.codec import Bridge
+from omniroute._fast.tokens import estimate_body
+from omniroute.core.errors import Fault
+from omniroute.core.ids import Clock
+from omniroute.gateway.context import Context
+from omniroute.gateway.ports import Outcome, Recorder, Result
+from omniroute.ir.response import Usage
+from omniroute.routing.plan import Attempt
+
+_BYTES_PER_TOKEN = 4
+
+
+class Report:
+    """Collects while the try runs; :meth:`settle` writes it down."""
+
+    def __init__(self, context: Context, attempt: Attempt, upstream_format: str, clock: Clock) -> None:
+        self.context = context
+        self.attempt = attempt
+        self.upstream_format = upstream_format
+        self.clock = clock
+        self.number = context.attempts
+        self.fault: Fault | None = None
+        self._bridge: Bridge | None = None
+        self._usage: Usage | None = None
+        self._answered = False
+        self._ttft: float | None = None
+        self._estimate: int | None = None
+        self._settled = False
+
+    def watch(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+
+    def first_token(self) -> None:
+        self._ttft = self.clock.monotonic() - self.context.received
+
+    def answered(self, usage: Usage | None, stop: str) -> None:
+        """A finished answer came."""
+        self._usage = usage
+        self._answered = bool(stop)
+        if self._ttft is None:
+            self.first_token()
+
+    def fail(self, fault: Fault) -> None:
+        self.fault = fault
+
+    def input_estimate(self) -> int:
+        """Prompt tokens by shape, counted once."""
+        if self._estimate is None:
+            self._estimate = estimate_body(self.context.envelope.body)
+        return self._estimate
+
+    def settle(self, recorder: Recorder, *, aborted: bool = False) -> None:
+        """Record the try; a second call does nothing."""
+        if self._settled:
+            return
+        self._settled = True
+        context, target = self.context, self.attempt.target
+        recorder.record(
+            Outcome(
+                request_id=context.exchange.request_id,
+                attempt=self.number,
+                started_at=context.wall,
+                result=self._result(aborted),
+                status=self.fault.http_status if self.fault else 499 if aborted else 200,
+                error_kind=self.fault.kind if self.fault else None,
+                key_id=context.grant.id if context.grant else None,
+                account_id=self.attempt.account.id,
+                provider=target.provider.id,
+                model=target.model,
+                client_format=context.format.name,
+                upstream_format=self.upstream_format,
+                stream=bool(context.envelope.stream),
+                usage=self._final_usage(),
+                ttft_ms=None if self._ttft is None else self._ttft * 1000,
+                total_ms=(self.clock.monotonic() - context.received) * 1000,
+                bytes_in=len(context.envelope.body),
+                bytes_out=context.exchange.sent,
+                session_id=context.session_id,
+                agent_id=context.agent_id,
+            )
+        )
+
+    def _result(self, aborted: bool) -> Result:
+        if aborted:
+            return "aborted"
+        if self.fault is None:
+            return "ok"
+        return "truncated" if self._ttft is not None else "error"
+
+    def _final_usage(self) -> Usage:
+        if self._usage is not None:
+            return self._usage
+        bridge = self._bridge
+        if bridge is None:
+            return self._estimated(0) if self._answered else Usage()
+        seen = bridge.usage
+        if seen.input >= 0 and seen.output >= 0 and (bridge.stopped or seen.output > 0):
+            return Usage(
+                input=seen.input,
+                cached=max(0, seen.cached),
+                written=max(0, seen.written),
+                output=seen.output,
+                reasoning=max(0, seen.reasoning),
+            )
+        if not bridge.useful:
+            return Usage()
+        return self._estimated(bridge.output_chars, seen.input)
+
+    def _estimated(self, output_bytes: int, known_input: int = -1) -> Usage:
+        counted = known_input if known_input >= 0 else self.input_estimate()
+        return Usage(input=counted, output=-(-output_bytes // _BYTES_PER_TOKEN), estimated=True)

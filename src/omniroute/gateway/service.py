@@ -1,0 +1,114 @@
+"""Gateway: what a listening side calls for each model route. Every error leaves here as an answer in the caller's dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from omniroute.core.errors import Fault, OmniRouteError, RequestError, Unavailable
+from omniroute.core.ids import Clock
+from omniroute.core.registry import Registry
+from omniroute.gateway.counting import count_tokens, target_of
+from omniroute.gateway.egress import JSON_TYPE, send_error
+from omniroute.gateway.ingress import admit
+from omniroute.gateway.models import list_models, one_model
+from omniroute.gateway.pipeline import Pipeline, TransportFor
+from omniroute.gateway.policy import Digest, authenticate
+from omniroute.gateway.ports import Exchange, Recorder
+from omniroute.routing.snapshot import Snapshot
+from omniroute.translation.format import Format
+
+log = structlog.get_logger("omniroute.gateway")
+
+
+class Gateway:
+    """``snapshot`` gives the snapshot in force; a request keeps the one it started with. ``digest`` hashes a client key."""
+
+    def __init__(
+        self,
+        *,
+        formats: Registry[Format],
+        snapshot: Callable[[], Snapshot],
+        digest: Digest,
+        transport_for: TransportFor,
+        recorder: Recorder,
+        clock: Clock,
+        environ: Mapping[str, str],
+    ) -> None:
+        self.formats = formats
+        self.pipeline = Pipeline(formats, transport_for, recorder, clock, environ)
+        self.draining = False
+        self.in_flight = 0
+        self._snapshot = snapshot
+        self._digest = digest
+        self._transport_for = transport_for
+        self._clock = clock
+        self._environ = environ
+
+    async def chat(self, exchange: Exchange, format_name: str) -> None:
+        """A chat request in the dialect ``format_name``."""
+        await self._guard(exchange, self.formats[format_name], self._chat)
+
+    async def count_tokens(self, exchange: Exchange, format_name: str) -> None:
+        await self._guard(exchange, self.formats[format_name], self._count)
+
+    async def models(self, exchange: Exchange, name: str | None = None) -> None:
+        """The model list, or one model of it."""
+        anthropic = exchange.header("anthropic-version") is not None
+        format = self.formats["anthropic" if anthropic else "openai_chat"]
+
+        async def answer(exchange: Exchange, format: Format) -> None:
+            snapshot = self._snapshot()
+            grant = authenticate(exchange, snapshot, self._digest, self._clock.now())
+            if name is None:
+                body = list_models(snapshot, grant, anthropic=anthropic)
+            else:
+                body = one_model(snapshot, grant, name, anthropic=anthropic)
+            await exchange.respond(200, [JSON_TYPE], body)
+
+        await self._guard(exchange, format, answer)
+
+    async def refuse(self, exchange: Exchange, format_name: str, error: OmniRouteError) -> None:
+        """Answer ``error`` in that dialect."""
+        await send_error(exchange, self.formats[format_name], error)
+
+    async def _chat(self, exchange: Exchange, format: Format) -> None:
+        if self.draining:
+            raise Unavailable("This OmniRoute is shutting down; try again in a moment.", retry_after=1)
+        self.in_flight += 1
+        try:
+            context = await admit(exchange, format, self._snapshot(), self._digest, self._clock)
+            await self.pipeline.run(context)
+        finally:
+            self.in_flight -= 1
+
+    async def _count(self, exchange: Exchange, format: Format) -> None:
+        context = await admit(exchange, format, self._snapshot(), self._digest, self._clock)
+        target = target_of(context)
+        upstream = self.formats[target.format]
+        body = await count_tokens(context, upstream, target, self._transport_for(target.provider.wire), self._environ)
+        await exchange.respond(200, [JSON_TYPE], body)
+
+    async def _guard(self, exchange: Exchange, format: Format, work: Callable[[Exchange, Format], Awaitable[None]]) -> None:
+        try:
+            await work(exchange, format)
+        except (RequestError, Fault) as error:
+            if exchange.started:
+                log.warning("answer broken off", request_id=exchange.request_id, error=error.message)
+                raise
+            await send_error(exchange, format, error)
+        except OmniRouteError as error:
+            log.error("request failed", request_id=exchange.request_id, error=error.message)
+            await self._internal(exchange, format)
+        except Exception:
+            log.exception("request failed", request_id=exchange.request_id)
+            if exchange.started:
+                raise
+            await self._internal(exchange, format)
+
+    async def _internal(self, exchange: Exchange, format: Format) -> None:
+        """A defect of ours: the details are in the log under the request id, not in the answer."""
+        await send_error(
+            exchange, format, OmniRouteError(f"OmniRoute failed to serve this request; its log has the details under {exchange.request_id}.")
+        )

@@ -1,0 +1,52 @@
+"""Snapshot: everything a request needs to know of the installation, frozen; replaced whole when anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from omniroute.catalog.account import Account
+from omniroute.catalog.catalog import Catalogue
+from omniroute.catalog.schema import Provider
+from omniroute.core.settings import Settings
+
+
+class KeyGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client key may do. Empty ``models``/``providers`` mean no limit; model entries may end in ``*``.
+
+    ``digest`` is the keyed hash of the key, ``expires_at`` unix seconds or None.
+    """
+
+    id: str
+    name: str
+    digest: bytes
+    models: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    expires_at: float | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """``accounts``: provider id → enabled accounts in order of priority. ``keys``: key digest → grant.
+
+    ``formats`` and ``schemes`` are what this build can speak and sign with; ``hidden`` holds provider ids switched off.
+    """
+
+    catalogue: Catalogue
+    settings: Settings
+    accounts: Mapping[str, tuple[Account, ...]]
+    keys: Mapping[bytes, KeyGrant]
+    formats: frozenset[str]
+    schemes: frozenset[str]
+    version: int = 0
+
+    def connected(self, provider: Provider) -> bool:
+        """Some enabled account exists and this build speaks the provider's language."""
+        return self.usable(provider) and bool(self.accounts.get(provider.id))
+
+    def usable(self, provider: Provider) -> bool:
+        """This build can talk to the provider at all."""
+        return provider.format in self.formats and provider.auth.scheme in self.schemes
+
+    def connected_providers(self) -> list[Provider]:
+        return [p for p in self.catalogue.providers if self.connected(p)]

@@ -1,0 +1,165 @@
+"""The composition root: every part is made here, once, and handed to those that need it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from omniroute import __version__
+from omniroute.admin.services import AdminServices, TestResult
+from omniroute.catalog.account import Account
+from omniroute.catalog.schema import Provider
+from omniroute.core.errors import NotFound
+from omniroute.core.ids import Clock, SystemClock
+from omniroute.gateway.probe import probe
+from omniroute.gateway.service import Gateway
+from omniroute.server.installation import Installation, Launch
+from omniroute.server.ledger import Ledger
+from omniroute.server.routes import Front
+from omniroute.server.site import build_site
+from omniroute.storage.usage import UsageRepository
+from omniroute.telemetry.recorder import Recorder, UsageRecord
+from omniroute.translation.format import registry
+from omniroute.upstream.transports import Transports
+
+
+class OmniRoute:
+    """The whole product, not yet listening. Use as an async context manager: leaving it drains the ledger and closes the store."""
+
+    def __init__(self, installation: Installation, host: str, port: int) -> None:
+        clock = installation.clock
+        self.installation = installation
+        self.started_at = clock.now()
+        self._clock = clock
+        self._usage = UsageRepository(installation.db)
+        self._recorder = Recorder(self._write_usage, clock=clock)
+        self._transports = Transports(clock)
+        self._shutdown: Callable[[], None] | None = None
+        self.gateway = Gateway(
+            formats=registry(),
+            snapshot=lambda: installation.snapshot,
+            digest=installation.digest,
+            transport_for=self._transports.for_wire,
+            recorder=Ledger(self._recorder, lambda: installation.snapshot.catalogue),
+            clock=clock,
+            environ=installation.launch.environ,
+        )
+        self.services = self._services(host, port)
+        self._site = build_site(self.services)
+        self.front = Front(self.gateway, self._site, self.not_ready, installation.snapshot.settings.cors_origins)
+
+    @classmethod
+    async def open(cls, launch: Launch, clock: Clock, *, host: str = "127.0.0.1", port: int = 0) -> OmniRoute:
+        """Open the installation and put everything together. ConfigError or StorageError with one clear sentence."""
+        installation = await Installation.open(launch, clock)
+        try:
+            return cls(installation, host, port)
+        except BaseException:
+            await installation.close()
+            raise
+
+    async def __aenter__(self) -> Self:
+        await self._site.start()
+        self._recorder.start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            await self._recorder.close()
+            await self._transports.close()
+            await self._site.stop()
+        finally:
+            await self.installation.close()
+
+    def drain(self) -> None:
+        """Refuse new model requests; what is open goes on."""
+        self.gateway.draining = True
+
+    def busy(self) -> int:
+        """Model requests being served."""
+        return self.gateway.in_flight
+
+    def not_ready(self) -> str | None:
+        """Why requests cannot be served now; None when they can."""
+        return "draining" if self.gateway.draining else None
+
+    def on_shutdown(self, stop: Callable[[], None]) -> None:
+        """What the admin API's shutdown calls."""
+        self._shutdown = stop
+
+    def _request_shutdown(self) -> None:
+        if self._shutdown is not None:
+            self._shutdown()
+
+    def _services(self, host: str, port: int) -> AdminServices:
+        installation = self.installation
+        return AdminServices(
+            keys=installation.keys,
+            accounts=installation.accounts,
+            nodes=installation.nodes,
+            models=installation.models,
+            setting_store=installation.setting_store,
+            password=installation.password,
+            audit=installation.audit,
+            usage=self._usage,
+            settings=lambda: installation.snapshot.settings,
+            catalogue=lambda: installation.snapshot.catalogue,
+            snapshot=lambda: installation.snapshot,
+            reload=installation.reload,
+            test_account=self._test_account,
+            status=self._status,
+            shutdown=self._request_shutdown,
+            clock=self._clock,
+            session_secret=installation.secrets.session,
+            admin_token=installation.secrets.admin_token,
+            host=host,
+            port=port,
+            config_file=None if installation.file is None else str(installation.file.path),
+        )
+
+    async def _write_usage(self, records: list[UsageRecord]) -> None:
+        await self._usage.insert_batch(records)
+        used = {r.key_id: r.started_at for r in records if r.key_id is not None}
+        if used:
+            await self.installation.keys.touch(used)
+
+    async def _test_account(self, account_id: str) -> TestResult:
+        provider, account = _find(self.installation, account_id)
+        result = await probe(
+            self.gateway.pipeline, registry()["openai_chat"], self.installation.snapshot, provider, account, self._clock
+        )
+        return TestResult(**msgspec.structs.asdict(result))
+
+    def _status(self) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "uptime_seconds": round(self._clock.now() - self.started_at, 3),
+            "in_flight": self.gateway.in_flight,
+            "draining": self.gateway.draining,
+            "recorder": self._recorder.describe(),
+            "database": self.installation.db.describe(),
+            "upstream": self._transports.describe(),
+        }
+
+
+def _find(installation: Installation, account_id: str) -> tuple[Provider, Account]:
+    for account in installation.all_accounts:
+        if account.id == account_id:
+            provider = installation.snapshot.catalogue.by_id(account.provider)
+            if provider is not None:
+                return provider, account
+    raise NotFound(f"There is no account {account_id!r}.")
+
+
+@asynccontextmanager
+async def offline_app(data_dir: Path, config: Path | None) -> AsyncIterator[Callable[..., Awaitable[None]]]:
+    """The application without a listener, for commands while no server runs."""
+    launch = Launch(flags={"data_dir": str(data_dir)}, environ=os.environ, config=config)
+    async with await OmniRoute.open(launch, SystemClock()) as app:
+        yield app.front

@@ -1,0 +1,140 @@
+"""The snapshot, assembled from the catalogue, the config file, the environment and the store. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+import structlog
+
+from omniroute.catalog.account import Account, Secret
+from omniroute.catalog.catalog import Catalogue
+from omniroute.catalog.configured import Configured
+from omniroute.catalog.environment import BUILTIN_WIRE, builtin_accounts, environment_accounts
+from omniroute.catalog.nodes import node_provider, parse_node
+from omniroute.catalog.schema import Model, Provider
+from omniroute.core.configfile import FileKey
+from omniroute.core.errors import ConfigError
+from omniroute.core.settings import Settings
+from omniroute.ir.caps import Capabilities, Limits, Price
+from omniroute.routing.snapshot import KeyGrant, Snapshot
+from omniroute.storage.accounts import AccountRow
+from omniroute.storage.keys import ApiKey
+from omniroute.storage.models import CustomModelRow
+from omniroute.storage.nodes import NodeRow
+from omniroute.upstream import auth
+
+log = structlog.get_logger("omniroute.server")
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """What the store holds. Accounts come with their opened credential."""
+
+    accounts: Sequence[tuple[AccountRow, str | None]] = ()
+    nodes: Sequence[NodeRow] = ()
+    models: Sequence[CustomModelRow] = ()
+    keys: Sequence[ApiKey] = ()
+
+
+def build_snapshot(
+    *,
+    settings: Settings,
+    catalogue: Catalogue,
+    from_file: Configured,
+    stored: Stored,
+    file_keys: Sequence[tuple[FileKey, bytes]],
+    formats: frozenset[str],
+    environ: Mapping[str, str],
+    version: int,
+) -> tuple[Snapshot, tuple[Account, ...]]:
+    """The snapshot, and every account there is, paused ones included."""
+    disabled = set(from_file.disabled)
+    if not settings.demo_provider:
+        disabled.update(p.id for p in catalogue.providers if p.wire == BUILTIN_WIRE)
+    models: dict[str, list[Model]] = {provider: list(given) for provider, given in from_file.models.items()}
+    for row in stored.models:
+        models.setdefault(row.provider, []).append(_custom_model(row))
+    merged = catalogue.merge(
+        [*from_file.nodes, *_stored_nodes(stored.nodes, formats, catalogue)], models, changed=from_file.changed, disabled=disabled
+    )
+    accounts = [_stored_account(row, secret) for row, secret in stored.accounts]
+    accounts += from_file.accounts
+    if settings.environment_accounts:
+        accounts += environment_accounts(merged, environ, lambda p: p.format in formats and auth.usable(p.auth))
+    accounts += builtin_accounts(merged)
+    snapshot = Snapshot(
+        catalogue=merged,
+        settings=settings,
+        accounts=_by_provider(accounts),
+        keys=_grants(stored.keys, file_keys),
+        formats=formats,
+        schemes=frozenset(auth.registry().names()),
+        version=version,
+    )
+    return snapshot, tuple(accounts)
+
+
+def _stored_nodes(rows: Iterable[NodeRow], formats: frozenset[str], catalogue: Catalogue) -> list[Provider]:
+    """Nodes of the store. One that this version cannot take (a format of a newer one) is left out, not lost: the row stays."""
+    nodes = []
+    for row in rows:
+        table = {
+            "name": row.name,
+            "format": row.format,
+            "base_url": row.base_url,
+            "headers": row.headers,
+            "models": list(row.models),
+            "tier": row.tier,
+            "timeouts": row.timeouts,
+            "resilience": row.resilience,
+        }
+        try:
+            nodes.append(node_provider(parse_node(row.prefix, table, formats, catalogue), "database"))
+        except ConfigError as error:
+            log.warning("node left out", node=row.prefix, reason=error.message)
+    return nodes
+
+
+def _stored_account(row: AccountRow, secret: str | None) -> Account:
+    return Account(
+        id=row.id,
+        provider=row.provider,
+        name=row.name,
+        secret=None if secret is None else Secret(secret),
+        source="database",
+        enabled=row.enabled,
+        priority=row.priority,
+        url_vars=row.url_vars,
+    )
+
+
+def _custom_model(row: CustomModelRow) -> Model:
+    return Model(
+        id=row.model_id,
+        name=row.name or row.model_id,
+        limits=Limits(context=row.context, max_output=row.max_output),
+        capabilities=Capabilities(tools=row.tools, vision=row.vision, reasoning=row.reasoning),
+        price=Price(basis="list", **row.price) if row.price is not None else Price(),
+    )
+
+
+def _by_provider(accounts: Iterable[Account]) -> dict[str, tuple[Account, ...]]:
+    """Enabled accounts by provider; equal priorities keep their order."""
+    found: dict[str, list[Account]] = {}
+    for account in accounts:
+        if account.enabled:
+            found.setdefault(account.provider, []).append(account)
+    return {provider: tuple(sorted(given, key=lambda a: a.priority)) for provider, given in found.items()}
+
+
+def _grants(keys: Iterable[ApiKey], file_keys: Iterable[tuple[FileKey, bytes]]) -> dict[bytes, KeyGrant]:
+    grants = {
+        key.digest: KeyGrant(
+            id=key.id, name=key.name, digest=key.digest, models=key.models, providers=key.providers, expires_at=key.expires_at
+        )
+        for key in keys
+        if key.revoked_at is None
+    }
+    for given, digest in file_keys:
+        grants[digest] = KeyGrant(id=f"file-{given.name}", name=given.name, digest=digest, models=given.models, providers=given.providers)
+    return grants

@@ -1,0 +1,157 @@
+"""Installation: what persists of an OmniRoute (settings, store, secrets, catalogue) and the snapshot made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from omniroute.catalog.account import Account
+from omniroute.catalog.catalog import Catalogue
+from omniroute.catalog.configured import Configured, configured
+from omniroute.catalog.load import load_catalogue
+from omniroute.core.configfile import ConfigFile, config_path, read_config
+from omniroute.core.ids import Clock
+from omniroute.core.settings import Settings
+from omniroute.routing.snapshot import Snapshot
+from omniroute.server.assembly import Stored, build_snapshot
+from omniroute.storage.accounts import AccountRepository
+from omniroute.storage.audit import AuditRepository
+from omniroute.storage.db import DATABASE_NAME, Database
+from omniroute.storage.keys import KeyRepository, digest_key
+from omniroute.storage.models import ModelRepository
+from omniroute.storage.nodes import NodeRepository
+from omniroute.storage.password import PasswordStore
+from omniroute.storage.secrets import Secrets, data_directory, load_secrets
+from omniroute.storage.settings import SettingRepository
+from omniroute.storage.vault import Vault
+from omniroute.translation.format import registry as formats
+
+FIRST_KEY_NAME = "first key"
+
+
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """How the process was started. ``config`` is the ``--config`` flag."""
+
+    flags: Mapping[str, Any]
+    environ: Mapping[str, str]
+    config: Path | None = None
+
+    def file(self) -> ConfigFile | None:
+        """The config file in force, parsed; None when there is none."""
+        path = config_path(self.config, self.environ)
+        return None if path is None else read_config(path, self.environ)
+
+    def settings(self, database: Mapping[str, Any] | None = None) -> Settings:
+        """Flags, environment, file and (once it is open) database. ConfigError."""
+        file = self.file()
+        return Settings.load(flags=self.flags, environ=self.environ, file=None if file is None else file.settings, database=database)
+
+    def database_exists(self) -> bool:
+        return (data_directory(self.settings()) / DATABASE_NAME).exists()
+
+
+class Installation:
+    """Open one with :meth:`open`, give it back with :meth:`close`. ``snapshot`` is replaced by :meth:`reload`, never edited."""
+
+    def __init__(
+        self,
+        launch: Launch,
+        clock: Clock,
+        file: ConfigFile | None,
+        catalogue: Catalogue,
+        from_file: Configured,
+        db: Database,
+        vault: Vault,
+        secrets: Secrets,
+    ) -> None:
+        self.launch = launch
+        self.clock = clock
+        self.file = file
+        self.db = db
+        self.data_dir = db.data_dir
+        self.secrets = secrets
+        self.keys = KeyRepository(db, secrets.api_key)
+        self.accounts = AccountRepository(db, vault)
+        self.nodes = NodeRepository(db, vault)
+        self.models = ModelRepository(db)
+        self.setting_store = SettingRepository(db)
+        self.password = PasswordStore(db)
+        self.audit = AuditRepository(db)
+        self.snapshot: Snapshot
+        self.all_accounts: tuple[Account, ...] = ()
+        self._catalogue = catalogue
+        self._from_file = from_file
+        self._version = 0
+
+    @classmethod
+    async def open(cls, launch: Launch, clock: Clock) -> Installation:
+        """Check everything that can be wrong in flags, environment and file first, then open the data directory.
+
+        ConfigError or StorageError with one clear sentence; a directory that is refused is left as it was.
+        """
+        settings = launch.settings()
+        file = launch.file()
+        catalogue = load_catalogue()
+        from_file = configured(file, catalogue, formats().names(), launch.environ) if file is not None else Configured()
+        db = await Database.open(data_directory(settings), clock=clock)
+        try:
+            vault = await Vault.open(db, key_text=settings.storage_encryption_key)
+            secrets = load_secrets(db.data_dir, api_key_secret=settings.api_key_secret, jwt_secret=settings.jwt_secret)
+            self = cls(launch, clock, file, catalogue, from_file, db, vault, secrets)
+            if settings.initial_password:
+                await self.password.set(settings.initial_password, only_first=True)
+            await self.reload()
+        except BaseException:
+            await db.close()
+            raise
+        return self
+
+    async def close(self) -> None:
+        await self.db.close()
+
+    def digest(self, key: str) -> bytes:
+        """The keyed hash under which an API key is known."""
+        return digest_key(self.secrets.api_key, key)
+
+    async def reload(self) -> None:
+        """Read what is stored and swap the snapshot; requests under way keep the one they have."""
+        rows = await self.accounts.list()
+        stored = Stored(
+            accounts=[(row, self.accounts.reveal(row)) for row in rows],
+            nodes=await self.nodes.list(),
+            models=await self.models.list(),
+            keys=await self.keys.list(),
+        )
+        settings = self.launch.settings(await self.setting_store.get_all())
+        file_keys = () if self.file is None else self.file.keys
+        self._version += 1
+        self.snapshot, self.all_accounts = build_snapshot(
+            settings=settings,
+            catalogue=self._catalogue,
+            from_file=self._from_file,
+            stored=stored,
+            file_keys=[(key, self.digest(key.key)) for key in file_keys],
+            formats=frozenset(formats().names()),
+            environ=self.launch.environ,
+            version=self._version,
+        )
+
+    async def first_key(self) -> str | None:
+        """On a fresh installation: make the first API key and give it back, this once. None ever after."""
+        if await self.keys.list() or (self.file is not None and self.file.keys):
+            return None
+        _, plain = await self.keys.create(FIRST_KEY_NAME)
+        await self.reload()
+        return plain
+
+
+def check_config(launch: Launch) -> None:
+    """What :meth:`Installation.open` checks before it touches the disk. ConfigError."""
+    file = launch.file()
+    launch.settings()
+    if file is not None:
+        configured(file, load_catalogue(), formats().names(), launch.environ)
+

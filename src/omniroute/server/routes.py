@@ -1,0 +1,145 @@
+"""The front: model and health routes are matched here, by one dictionary look-up; everything else goes to the site.
+
+Clients differ in what they take for the base URL, so each model route answers with and without ``/v1``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import unquote
+
+import structlog
+
+from omniroute.core import json
+from omniroute.core.errors import MethodNotAllowed, NotFound, OmniRouteError
+from omniroute.gateway.ports import ClientGone
+from omniroute.gateway.service import Gateway
+from omniroute.server.exchange import AsgiExchange, Receive, Scope, Send
+
+log = structlog.get_logger("omniroute.server")
+
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+Handler = Callable[[AsgiExchange], Awaitable[None]]
+
+_MODEL_PREFIXES = ("/v1/models/", "/models/")
+
+
+class Front:
+    """The ASGI application. ``ready`` tells whether requests can be served now; ``site`` answers what is not listed here."""
+
+    def __init__(self, gateway: Gateway, site: Asgi, ready: Callable[[], str | None], cors_origins: Sequence[str]) -> None:
+        self._gateway = gateway
+        self._site = site
+        self._ready = ready
+        self._cors = frozenset(cors_origins)
+        self._routes: dict[str, tuple[str, str, Handler]] = {}
+        self._add("POST", "openai_chat", self._chat, "/v1/chat/completions", "/chat/completions")
+        self._add("POST", "anthropic", self._messages, "/v1/messages", "/messages")
+        self._add("POST", "anthropic", self._count, "/v1/messages/count_tokens", "/messages/count_tokens")
+        self._add("GET", "openai_chat", self._models, "/v1/models", "/models")
+        self._add("GET", "openai_chat", self._health, "/healthz", "/livez")
+        self._add("GET", "openai_chat", self._readiness, "/readyz")
+        # Claude Code looks whether anybody is there before its first request.
+        self._add("HEAD", "anthropic", self._hello, "/api/hello")
+
+    def _add(self, method: str, dialect: str, handler: Handler, *paths: str) -> None:
+        for path in paths:
+            self._routes[path] = (method, dialect, handler)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"cannot serve {scope['type']} connections")
+        path: str = scope["path"]
+        route = self._routes.get(path) or self._routes.get(path.rstrip("/")) or self._by_prefix(path)
+        if route is None:
+            await self._site(scope, receive, send)
+            return
+        exchange = AsgiExchange(scope, receive, send if not self._cors else self._with_cors(scope, send))
+        try:
+            await self._serve(exchange, route)
+        except ClientGone:
+            log.debug("client left", request_id=exchange.request_id)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not exchange.gone or task is None:
+                raise
+            # Our own watcher cancelled the work because the client left; the task itself ends normally.
+            task.uncancel()
+        finally:
+            exchange.release()
+
+    async def _serve(self, exchange: AsgiExchange, route: tuple[str, str, Handler]) -> None:
+        method, dialect, handler = route
+        asked = exchange.method
+        if asked == "OPTIONS" and self._cors:
+            await exchange.respond(204, [("access-control-max-age", "600")], b"")
+        elif method in ("*", asked) or (asked == "HEAD" and method == "GET"):
+            await handler(exchange)
+        else:
+            error: OmniRouteError = MethodNotAllowed(f"{exchange.path} takes {method}, not {asked}.")
+            await self._gateway.refuse(exchange, dialect, error)
+
+    def _by_prefix(self, path: str) -> tuple[str, str, Handler] | None:
+        if path.startswith(_MODEL_PREFIXES):
+            return ("GET", "openai_chat", self._model)
+        if path.startswith("/v1/"):
+            return ("*", "anthropic" if path.startswith("/v1/messages") else "openai_chat", self._unknown)
+        return None
+
+    async def _chat(self, exchange: AsgiExchange) -> None:
+        await self._gateway.chat(exchange, "openai_chat")
+
+    async def _messages(self, exchange: AsgiExchange) -> None:
+        await self._gateway.chat(exchange, "anthropic")
+
+    async def _count(self, exchange: AsgiExchange) -> None:
+        await self._gateway.count_tokens(exchange, "anthropic")
+
+    async def _models(self, exchange: AsgiExchange) -> None:
+        await self._gateway.models(exchange)
+
+    async def _model(self, exchange: AsgiExchange) -> None:
+        name = exchange.path.partition("/models/")[2]
+        await self._gateway.models(exchange, unquote(name))
+
+    async def _unknown(self, exchange: AsgiExchange) -> None:
+        error = NotFound(f"There is no route {exchange.method} {exchange.path}.")
+        await self._gateway.refuse(exchange, "anthropic" if exchange.path.startswith("/v1/messages") else "openai_chat", error)
+
+    async def _hello(self, exchange: AsgiExchange) -> None:
+        await exchange.respond(200, [("content-type", "text/plain")], b"")
+
+    async def _health(self, exchange: AsgiExchange) -> None:
+        await exchange.respond(200, [("content-type", "application/json"), ("cache-control", "no-store")], b'{"status":"ok"}')
+
+    async def _readiness(self, exchange: AsgiExchange) -> None:
+        reason = self._ready()
+        body = json.dumps({"status": "ready"} if reason is None else {"status": "not ready", "reason": reason})
+        status = 200 if reason is None else 503
+        await exchange.respond(status, [("content-type", "application/json"), ("cache-control", "no-store")], body)
+
+    def _with_cors(self, scope: Scope, send: Send) -> Send:
+        """Adds the CORS headers for an allowed origin to whatever is answered."""
+        origin = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"origin"), None)
+        if origin is None or not (origin in self._cors or "*" in self._cors):
+            return send
+        extra = [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"vary", b"origin"),
+            (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+            (b"access-control-allow-headers", _requested_headers(scope)),
+            (b"access-control-expose-headers", b"x-request-id, x-omniroute-provider, x-omniroute-model, retry-after"),
+        ]
+
+        async def sending(message: dict[str, object]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *extra]  # type: ignore[misc]
+            await send(message)
+
+        return sending  # type: ignore[return-value]
+
+
+def _requested_headers(scope: Scope) -> bytes:
+    asked: bytes = next((v for k, v in scope["headers"] if k == b"access-control-request-headers"), b"")
+    return asked or b"authorization, content-type, x-api-key, anthropic-version, anthropic-beta"

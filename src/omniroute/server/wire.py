@@ -1,0 +1,55 @@
+"""The listening protocol: uvicorn's httptools one, with the limits it lacks and refusals that clients can parse."""
+
+from __future__ import annotations
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from omniroute.core import json
+
+_MAX_TARGET = 16 * 1024
+_MAX_HEADERS = 128
+_MAX_HEADER_BYTES = 64 * 1024
+
+
+def _refusal(status: str, message: str) -> bytes:
+    body = json.dumps({"error": {"message": message, "type": "invalid_request_error", "param": None, "code": "bad_request"}})
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+_TOO_LARGE = _refusal("431 Request Header Fields Too Large", "The request line or headers are too large.")
+_MALFORMED = _refusal("400 Bad Request", "This is not a well-formed HTTP request.")
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """Answers oversized request heads with 431 and malformed requests with 400, then closes the connection."""
+
+    _seen_bytes = 0
+    _seen_headers = 0
+
+    def on_message_begin(self) -> None:
+        self._seen_bytes = self._seen_headers = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count(len(url), 0, _MAX_TARGET)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._count(len(name) + len(value), 1, _MAX_HEADER_BYTES)
+
+    def _count(self, size: int, headers: int, limit: int) -> None:
+        self._seen_bytes += size
+        self._seen_headers += headers
+        if self._seen_bytes > limit or self._seen_headers > _MAX_HEADERS:
+            self._refuse(_TOO_LARGE)
+            raise ValueError("request head too large")
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(_MALFORMED)
+
+    def _refuse(self, answer: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(answer)
+            self.transport.close()

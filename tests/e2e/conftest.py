@@ -1,0 +1,102 @@
+"""A real OmniRoute on a real socket, in the test's own loop, before the scripted upstream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import httpx
+import openai
+import pytest_asyncio
+from upstream.server import ScriptedUpstream
+
+from omniroute.core.ids import SystemClock
+from omniroute.server.app import OmniRoute
+from omniroute.server.installation import Launch
+from omniroute.server.lifecycle import Listener, bind
+
+pytest_plugins = ["upstream.fixtures"]
+
+
+@dataclass
+class Server:
+    """A running OmniRoute and clients for it."""
+
+    app: OmniRoute
+    url: str
+    http: httpx.AsyncClient
+
+    def openai(self, api_key: str = "none") -> openai.AsyncOpenAI:
+        return openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=api_key, max_retries=0)
+
+    def anthropic(self, api_key: str = "none") -> anthropic.AsyncAnthropic:
+        return anthropic.AsyncAnthropic(base_url=self.url, api_key=api_key, max_retries=0)
+
+    async def usage(self) -> list[Any]:
+        """The ledger, oldest first, everything written."""
+        await self.app._recorder.flush()
+        page = await self.app.services.usage.history(limit=1000)
+        return list(reversed(page.rows))
+
+
+@asynccontextmanager
+async def serving(data_dir: Path, config: str | None = None, **environ: str) -> AsyncIterator[Server]:
+    """OmniRoute over ``data_dir``, configured by TOML text and environment variables."""
+    path = None
+    if config is not None:
+        path = data_dir.parent / "omniroute.toml"
+        path.write_text(config)
+    launch = Launch(flags={"data_dir": str(data_dir)}, environ=environ, config=path)
+    sock = bind("127.0.0.1", 0)
+    port = sock.getsockname()[1]
+    async with AsyncExitStack() as stack:
+        app = await stack.enter_async_context(await OmniRoute.open(launch, SystemClock(), port=port))
+        listener = Listener(app.front, [sock], drain=app.drain, busy=app.busy, deadline=5)
+        task = asyncio.ensure_future(listener.run(signals=False))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20))
+        try:
+            yield Server(app, f"http://127.0.0.1:{port}", client)
+        finally:
+            listener.stop()
+            await task
+
+
+Start = Callable[..., Any]
+
+
+@pytest_asyncio.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    """``await start(config, NAME=value)`` gives a Server that stops with the test."""
+    async with AsyncExitStack() as stack:
+
+        async def starting(config: str | None = None, *, data_dir: Path | None = None, **environ: str) -> Server:
+            return await stack.enter_async_context(serving(data_dir or tmp_path / "data", config, **environ))
+
+        yield starting
+
+
+def nodes(upstream: ScriptedUpstream, extra: str = "") -> str:
+    """Two nodes over the scripted upstream: ``oa/…`` in the Chat dialect, ``an/…`` in the Anthropic one."""
+    return f"""
+[nodes.oa]
+format = "openai_chat"
+base_url = "{upstream.openai_base_url}"
+api_key = "upstream-key-oa"
+{extra}
+[nodes.an]
+format = "anthropic"
+base_url = "{upstream.anthropic_base_url}"
+api_key = "upstream-key-an"
+{extra}
+"""
+
+
+@pytest_asyncio.fixture
+async def server(start: Start, scripted_upstream: ScriptedUpstream) -> Server:
+    """OmniRoute with both nodes."""
+    return await start(nodes(scripted_upstream))
