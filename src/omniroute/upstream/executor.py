@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from omniroute import __version__
 from omniroute.catalog.account import Account
-from omniroute.catalog.schema import Provider
+from omniroute.catalog.schema import Auth, Provider
 from omniroute.core.errors import BadRequest, Fault, Scope, Verdict
 from omniroute.core.redact import SECRET_HEADERS
 from omniroute.core.settings import Settings
@@ -42,15 +42,20 @@ def prepare(
 ) -> Call:
     """The call that asks ``provider`` with ``account``'s credential; GET when there is no body.
 
-    ``model`` is the upstream's own id. ``path`` is a key of ``provider.paths``; ``chat`` of a stream takes ``chat_stream`` where
-    there is one. ``client_headers`` are those the format lets through. Raises Fault (a URL that cannot be built, a missing
-    credential) and BadRequest (a model id that would leave its place in the URL).
+    ``model`` is the upstream's own id. ``path`` is a key of ``provider.paths``: ``chat`` and ``chat_<format>`` of a stream take
+    the path with ``_stream`` behind it where there is one. ``client_headers`` are those the format lets through. Raises Fault
+    (a URL that cannot be built, a missing credential) and BadRequest (a model id that would leave its place in the URL).
     """
-    if stream and path == "chat" and "chat_stream" in provider.paths:
-        path = "chat_stream"
+    if stream and f"{path}_stream" in provider.paths:
+        path = f"{path}_stream"
     url = _url(provider, account, model, path)
-    headers = _headers(provider, client_headers, default_headers or {}, body=bool(body), stream=stream, request_id=request_id)
-    url = auth.registry()[provider.auth.scheme].sign(headers, url, account, provider.auth)
+    signing = provider.auth_for(path.removeprefix("chat_").removesuffix("_stream"))
+    if not auth.usable(signing):
+        raise _misconfigured(provider, f"its way of signing calls ({signing.scheme}) is not supported yet")
+    headers = _headers(
+        provider, signing, client_headers, default_headers or {}, body=bool(body), stream=stream, request_id=request_id
+    )
+    url = auth.registry()[signing.scheme].sign(headers, url, account, signing)
     return Call(
         method="POST" if body else "GET",
         url=url,
@@ -101,12 +106,12 @@ def _fill(template: str, provider: Provider, account: Account, model: str) -> st
 
     def value(match: re.Match[str]) -> str:
         name = match[1]
-        text = model if name == "model" else account.url_vars.get(name)
+        text = model if name == "model" else account.url_vars.get(name) or provider.url_defaults.get(name)
         if not text:
             raise _misconfigured(
                 provider,
-                f"its URL needs {name!r}, which the account {account.name!r} does not set; give it with --var {name}=VALUE when adding "
-                "the account (or url_vars in the config file)",
+                f"its URL needs {name!r}, which the account {account.name!r} does not set; give --var {name}=VALUE when adding "
+                "the account, or url_vars in the config file",
                 scope=Scope.ACCOUNT,
             )
         if "://" in template and match.start() < host_end:
@@ -123,6 +128,9 @@ def _fill(template: str, provider: Provider, account: Account, model: str) -> st
 
 
 def _origin(provider: Provider, url: str) -> tuple[str, str, int]:
+    if provider.wire != "http":
+        parts = urlsplit(url)
+        return parts.scheme, parts.netloc, 0
     try:
         return origin(url)
     except ValueError:
@@ -131,6 +139,7 @@ def _origin(provider: Provider, url: str) -> tuple[str, str, int]:
 
 def _headers(
     provider: Provider,
+    signing: Auth,
     client: Iterable[tuple[str, str]],
     defaults: Mapping[str, str],
     *,
@@ -151,7 +160,7 @@ def _headers(
         for name, text in source.items():
             chosen[name.lower()] = [text]
     forwarded: dict[str, list[str]] = {}
-    refused = {(provider.auth.header or "authorization").lower()} | _NEVER_FROM_CLIENT
+    refused = {(signing.header or "authorization").lower()} | _NEVER_FROM_CLIENT
     for name, text in client:
         if name.lower() not in refused:
             forwarded.setdefault(name.lower(), []).append(text)

@@ -10,7 +10,7 @@ from omniroute.core.errors import ConfigError
 from omniroute.core.redact import redact_text
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+_DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 
 
 def proxy_for(url: str, setting: str | None, environ: Mapping[str, str]) -> str | None:

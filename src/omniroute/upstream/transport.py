@@ -6,7 +6,7 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Literal
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ Timer = Literal["connect", "first_byte", "between", "total"]
 
 DECODABLE = frozenset({"identity", "gzip", "deflate"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_WORDS: dict[Timer, str] = {
+_WORDS: Mapping[Timer, str] = {
     "connect": "no connection to {where} within {seconds:g} s",
     "first_byte": "{where} sent nothing for {seconds:g} s after the request",
     "between": "{where} fell silent for {seconds:g} s in the middle of its answer",
