@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "omniroute"
 
 _CIMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+c?import\s+(.+)|c?import\s+([\w.]+))")
-_CYTHON_FUNCTION = re.compile(r"^(\s*)(?:def|cdef|cpdef)\s[^=]*\(.*")
+_CYTHON_FUNCTION = re.compile(r"^(\s*)(?:def|cdef|cpdef)\s(?!class\b|struct\b|enum\b)[^=]*\(.*")
 
 
 class Import(NamedTuple):

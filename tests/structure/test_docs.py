@@ -84,7 +84,7 @@ def test_commands_exist() -> None:
 
     missing = []
     for page in PAGES:
-        for line in re.findall(r"(?:^|[`/\s])omniroute((?: [a-z-]+)+)", _code(page)):
+        for line in re.findall(r"(?:^|[`/\s])omniroute((?: [a-z][a-z-]*)+)", _code(page)):
             command: click.Command = main
             for word in line.split():
                 if not isinstance(command, click.Group):

@@ -21,8 +21,9 @@ for name in ours:
         warnings.simplefilter("error")
         try:
             importlib.import_module(name)
-        except BaseException:
-            sys.stderr.write(f"--- {name}\\n{traceback.format_exc()}")
+        except BaseException as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            sys.stderr.write(f"{name}: {type(error).__name__}: {error} ({place.filename}:{place.lineno})\\n")
             sys.stderr.flush()
             os._exit(1)
         os._exit(0)
@@ -50,4 +51,4 @@ def test_each_module_imports_alone() -> None:
         text=True,
         check=False,
     )
-    assert run.returncode == 0, run.stderr
+    assert run.returncode == 0, "\n" + run.stderr
