@@ -1,1 +1,7 @@
-"""The omniroute command."""
+"""The command line. ``main`` is the console script."""
+
+from __future__ import annotations
+
+from omniroute.cli.root import main
+
+__all__ = ["main"]

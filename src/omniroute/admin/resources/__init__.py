@@ -1,1 +1,35 @@
-"""One file per thing the API manages."""
+"""The admin API's resources, one module each."""
+
+from __future__ import annotations
+
+from omniroute.admin.resources import (
+    audit,
+    auth,
+    keys,
+    models,
+    monitoring,
+    provider_catalogue,
+    provider_models,
+    provider_nodes,
+    providers,
+    settings,
+    usage,
+)
+from omniroute.admin.routes import Route
+
+ROUTES: tuple[Route, ...] = (
+    *auth.ROUTES,
+    *keys.ROUTES,
+    *provider_catalogue.ROUTES,
+    *providers.ROUTES,
+    *provider_nodes.ROUTES,
+    *provider_models.ROUTES,
+    *models.ROUTES,
+    *settings.ROUTES,
+    *usage.ROUTES,
+    *audit.ROUTES,
+    *monitoring.ROUTES,
+)
+"""Every route of the admin API."""
+
+__all__ = ["ROUTES"]
