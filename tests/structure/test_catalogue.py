@@ -13,23 +13,28 @@ from omniroute.catalog.document import COMMAND, document
 from omniroute.catalog.environment import builtin_accounts, environment_accounts
 from omniroute.catalog.load import FOLDER, load_catalogue, read_baked
 from omniroute.catalog.schema import Provider
-from omniroute.core.redact import redact_text
 from structure.source_tree import ROOT
 
 PLACES = sorted(path.parent for path in FOLDER.glob("providers/*/provider.toml"))
-OPENAI_PARAMETERS = frozenset(
-    "model messages tools tool_choice parallel_tool_calls max_tokens max_completion_tokens temperature top_p top_k stop seed "
-    "frequency_penalty presence_penalty logit_bias logprobs top_logprobs n user metadata service_tier response_format "
-    "reasoning_effort verbosity prompt_cache_key store stream stream_options".split()
-)
-ANTHROPIC_PARAMETERS = frozenset(
-    "model messages system tools tool_choice max_tokens temperature top_p top_k stop_sequences metadata service_tier thinking "
-    "mcp_servers context_management container stream".split()
-)
+OPENAI_PARAMETERS = frozenset({
+    "model", "messages", "tools", "tool_choice", "parallel_tool_calls", "max_tokens", "max_completion_tokens",
+    "temperature", "top_p", "top_k", "stop", "seed", "frequency_penalty", "presence_penalty", "logit_bias",
+    "logprobs", "top_logprobs", "n", "user", "metadata", "service_tier", "response_format", "reasoning_effort",
+    "verbosity", "prompt_cache_key", "store", "stream", "stream_options",
+})  # fmt: skip
+ANTHROPIC_PARAMETERS = frozenset({
+    "model", "messages", "system", "tools", "tool_choice", "max_tokens", "temperature", "top_p", "top_k",
+    "stop_sequences", "metadata", "service_tier", "thinking", "mcp_servers", "context_management", "container",
+    "stream",
+})  # fmt: skip
 # Set by people for other tools; an account must not appear because of them.
-OTHER_PEOPLES = frozenset(
-    "GITHUB_TOKEN GH_TOKEN HF_TOKEN CLOUDFLARE_API_TOKEN CLOUDFLARE_API_KEY DATABRICKS_TOKEN GOOGLE_APPLICATION_CREDENTIALS "
-    "DIGITALOCEAN_ACCESS_TOKEN OLLAMA_HOST SCW_SECRET_KEY AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY".split()
+OTHER_PEOPLES = frozenset({
+    "GITHUB_TOKEN", "GH_TOKEN", "HF_TOKEN", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY", "DATABRICKS_TOKEN",
+    "GOOGLE_APPLICATION_CREDENTIALS", "DIGITALOCEAN_ACCESS_TOKEN", "OLLAMA_HOST", "SCW_SECRET_KEY",
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+})  # fmt: skip
+CREDENTIAL = re.compile(
+    r"(sk-|AIza|gsk_|xai-|gh[opsu]_|ya29\.|eyJ|GOCSPX-)[A-Za-z0-9_-]{12,}|client_(id|secret)\b *=|\b[0-9a-f]{32,}\b"
 )
 
 
@@ -126,7 +131,7 @@ def test_quirks_speak_of_fields_the_format_has(provider: Provider) -> None:
 
 
 @each("provider")
-def test_families_fit_some_model_or_an_unlisted_one(provider: Provider) -> None:
+def test_no_family_pattern_is_stated_twice(provider: Provider) -> None:
     patterns = [pattern for family in provider.families for pattern in family.match]
     assert len(patterns) == len(set(patterns))
 
@@ -192,9 +197,8 @@ def test_the_baked_catalogue_is_the_same(catalogue: Catalogue, tmp_path: Path) -
 def test_nothing_in_it_looks_like_a_secret() -> None:
     for place in PLACES:
         for file in place.iterdir():
-            for number, line in enumerate(file.read_text().splitlines(), 1):
-                if not line.startswith(("#", "headers =")):
-                    assert redact_text(line) == line, f"{file}:{number}"
+            found = CREDENTIAL.search(file.read_text())
+            assert found is None, f"{file}: {found}"
 
 
 def test_the_provider_page_is_in_step(catalogue: Catalogue) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -22,7 +22,7 @@ from omniroute.catalog.nodes import (
     node_provider,
     parse_node,
 )
-from omniroute.catalog.schema import Model, Provider, Timeouts
+from omniroute.catalog.schema import Family, Model, Provider, Timeouts
 from omniroute.catalog.tables import Complain, decode_table
 from omniroute.core.configfile import ConfigFile, resolve_secret
 from omniroute.core.errors import ConfigError
@@ -41,8 +41,11 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     timeouts: Timeouts = Timeouts()
     models: tuple[str, ...] = ()
     url_vars: dict[str, str] = {}
-    resilience: bool | str = True
+    resilience: bool | Literal["on", "off"] = True
     quirks: QuirksTable = QuirksTable()
+
+    def __repr__(self) -> str:
+        return f"ProviderSpec(enabled={self.enabled!r}, base_url={self.base_url!r})"
 
 
 class Configured(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,8 +60,8 @@ class Configured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def configured(file: ConfigFile, catalogue: Catalogue, formats: Collection[str], environ: Mapping[str, str]) -> Configured:
-    """Everything the file says about providers. ``formats`` are those this build can speak; ``environ`` serves ``env:`` references
-    and URL placeholders. ConfigError names file and line."""
+    """Everything the file says about providers. ``formats`` are those this build can speak; ``environ`` serves ``env:``
+    references and URL placeholders. ConfigError names file and line."""
     nodes: list[Provider] = []
     changed: list[Provider] = []
     disabled: set[str] = set()
@@ -97,15 +100,13 @@ def _at(file: ConfigFile, base: tuple[str, ...], message: str, *path: str) -> Co
 def _changed(provider: Provider, change: ProviderSpec, error: Complain) -> Provider:
     check_headers(change.headers, error)
     check_timeouts(change.timeouts, error)
-    if change.resilience not in (True, False, "on", "off"):
-        raise error("resilience: must be on or off", "resilience")
     given = {name: value for name, value in msgspec.structs.asdict(change.timeouts).items() if value is not None}
     new: dict[str, Any] = {
         "headers": {**provider.headers, **change.headers},
         "timeouts": msgspec.structs.replace(provider.timeouts, **given),
         "passthrough_models": provider.passthrough_models or ANY_MODEL in change.models,
         "models": provider.models + tuple(m for m in listed_models(change.models) if provider.model(m.id) is None),
-        "quirks": change.quirks.over(provider.quirks),
+        "families": (*provider.families, Family(match=("*",), quirks=change.quirks.record())),
         "resilience": provider.resilience and change.resilience not in (False, "off"),
     }
     if change.base_url is not None:

@@ -62,6 +62,9 @@ class AccountSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     enabled: bool = True
     url_vars: dict[str, str] = {}
 
+    def __repr__(self) -> str:
+        return f"AccountSpec(name={self.name!r})"
+
 
 class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One node. ``models``: ids it lists; ``*`` (or none) accepts any id. ``auth`` overrides how the format usually signs.
@@ -160,13 +163,14 @@ def check_prefix(prefix: str, catalogue: Catalogue, error: Complain = complain) 
 
 def check_base_url(url: str, error: Complain = complain, ending: str | None = None) -> str:
     """``url`` without a trailing slash. ``ending`` is the path that is added later and must not stand there already."""
+    shown = repr(url) if "@" not in url else "it"  # what stands before an @ may be a password
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as wrong:
-        raise error(f"base_url: {url!r} is not a URL: {wrong}", "base_url") from None
+        raise error(f"base_url: {shown} is not a URL: {wrong}", "base_url") from None
     if parts.scheme not in ("http", "https") or not host or re.search(r"\s", url):
-        raise error(f"base_url: {url!r} must be an http:// or https:// URL", "base_url")
+        raise error(f"base_url: {shown} must be an http:// or https:// URL", "base_url")
     if parts.username is not None or parts.password is not None:
         raise error("base_url: must not hold a user name or password; use api_key or headers", "base_url")
     if parts.query or parts.fragment:

@@ -14,7 +14,7 @@ from omniroute.core.settings import suggestion
 T = TypeVar("T")
 Complain = Callable[..., ConfigError]
 
-_TYPES = {
+_TYPES: Mapping[str, str] = {
     "str": "text",
     "int": "a whole number",
     "float": "a number",

@@ -2,8 +2,8 @@
 
     port = 20128                     settings, by their names
     [nodes.lab]                      a custom endpoint; model ids are lab/<anything>
-    [providers.groq]                 accounts and changes for a provider of the catalogue
-    [models."groq/new-model"]        a model the catalogue does not list
+    [providers.NAME]                 accounts and changes for a provider of the catalogue
+    [models."PREFIX/MODEL"]          a model the catalogue does not list
     [keys.laptop]                    an API key for clients
 
 Settings and keys are checked here; what stands in the other tables is handed on as plain dicts, to be checked where providers are
@@ -27,7 +27,7 @@ from omniroute.core.settings import SETTINGS, parse, suggestion
 from omniroute.core.toml_lines import KeyPath, key_lines
 
 TABLES = ("nodes", "providers", "models", "keys")
-LATER = {
+LATER: Mapping[str, str] = {
     "combos": "combos are not supported by this version yet; remove the table",
     "aliases": "model aliases are not supported by this version yet; remove the table",
 }
