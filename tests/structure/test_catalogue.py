@@ -95,7 +95,7 @@ def test_addresses_are_whole(provider: Provider) -> None:
     assert not provider.base_url.endswith("/")
     assert provider.private is provider.base_url.startswith("http://localhost")
     if "chat" in provider.kinds:
-        assert "chat" in provider.paths
+        assert provider.paths["chat"].startswith("/"), "chat stands under base_url, which an operator may change"
     for name, path in provider.paths.items():
         assert re.fullmatch(r"(https://[^/\s]+)?/\S*", path), name
     reached = [provider.base_url, *(path for name, path in provider.paths.items() if name.startswith("chat"))]
@@ -113,6 +113,7 @@ def test_signing_is_whole(provider: Provider) -> None:
         assert auth.header == auth.header.lower()
     if auth.scheme == "bearer":
         assert auth.header is None
+    assert auth.prefix is None or auth.prefix == auth.prefix.strip() != ""
     if auth.scheme != "oauth" and auth.scheme != "none":
         assert provider.env_keys, "a key has a conventional variable"
     assert all(re.fullmatch(r"[A-Z][A-Z0-9_]+", name) for name in provider.env_keys)

@@ -110,7 +110,9 @@ def _changed(provider: Provider, change: ProviderSpec, error: Complain) -> Provi
         "resilience": provider.resilience and change.resilience not in (False, "off"),
     }
     if change.base_url is not None:
-        new |= {"base_url": check_base_url(change.base_url, error), "base_url_fallbacks": (), "private": True}
+        # Absolute paths lead to the vendor's own servers: a key meant for the other place must not go there.
+        paths = {name: path for name, path in provider.paths.items() if path.startswith("/")}
+        new |= {"base_url": check_base_url(change.base_url, error), "base_url_fallbacks": (), "private": True, "paths": paths}
     return msgspec.structs.replace(provider, **new)
 
 

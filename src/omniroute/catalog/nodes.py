@@ -92,10 +92,11 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def parse_node(
-    prefix: str, table: Mapping[str, Any], formats: Collection[str], catalogue: Catalogue, error: Complain = complain
+    prefix: str, table: Mapping[str, Any], formats: Collection[str], catalogue: Catalogue | None, error: Complain = complain
 ) -> NodeSpec:
     """The node that ``table`` (its fields without the prefix) describes. ``formats`` are those this build can speak.
 
+    A new node's prefix must be free in ``catalogue``; a stored one (None) was there first and keeps it, see ``Catalogue.merge``.
     ConfigError, made by ``error(sentence, *path)``, about the first thing that is wrong.
     """
     if "prefix" in table:
@@ -149,14 +150,14 @@ def listed_models(names: Collection[str]) -> tuple[Model, ...]:
     return tuple(Model(id=name, name=name) for name in dict.fromkeys(names) if name != ANY_MODEL)
 
 
-def check_prefix(prefix: str, catalogue: Catalogue, error: Complain = complain) -> None:
+def check_prefix(prefix: str, catalogue: Catalogue | None, error: Complain = complain) -> None:
     """ConfigError when ``prefix`` cannot stand before the slash of a model id, or a provider of the catalogue has it."""
     if not _PREFIX.fullmatch(prefix):
         raise error(
             f"the prefix {prefix!r} must have 1 to 32 lower-case letters, digits, dots, dashes or underscores "
             "and begin with a letter or digit"
         )
-    other = catalogue.by_prefix(prefix)
+    other = catalogue.by_prefix(prefix) if catalogue is not None else None
     if other is not None and other.origin == "catalogue":
         raise error(f"the prefix {prefix!r} already belongs to {other.name} ({other.id}); choose another")
 

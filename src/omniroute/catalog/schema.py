@@ -27,7 +27,7 @@ ErrorAction = Literal[
 
 
 class Auth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How a call is signed. ``scheme`` names a module of ``upstream/auth``; ``prefix`` stands before the secret.
+    """How a call is signed. ``scheme`` names a module of ``upstream/auth``; ``prefix`` is the word before the secret.
 
     ``optional``: the provider also answers without a credential.
     """

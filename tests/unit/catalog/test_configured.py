@@ -24,6 +24,7 @@ CATALOGUE = Catalogue(
             base_url_fallbacks=("https://other.test",),
             auth=Auth(scheme="bearer"),
             headers={"X-A": "1", "X-B": "2"},
+            paths={"chat": "/chat", "embeddings": "https://elsewhere.test/embed"},
             timeouts=Timeouts(connect=5.0, total=60.0),
             models=(Model(id="m1"),),
             families=(Family(match=("m*",), quirks=Quirks(sampling=False)),),
@@ -119,6 +120,7 @@ def test_changes_to_a_provider(tmp_path: Path) -> None:
     )
     (north,) = made.changed
     assert (north.id, north.base_url, north.base_url_fallbacks, north.private) == ("north", "http://10.0.0.1/v1", (), True)
+    assert north.paths == {"chat": "/chat"}
     assert north.headers == {"X-A": "1", "X-B": "3"}
     assert north.timeouts == Timeouts(connect=5.0, first_token=9.0, total=60.0)
     assert [m.id for m in north.models] == ["m1", "m2"]

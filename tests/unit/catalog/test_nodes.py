@@ -124,6 +124,11 @@ def test_a_prefix_of_the_catalogue_is_taken(prefix: str) -> None:
         parse(prefix)
 
 
+def test_a_stored_node_was_there_first() -> None:
+    table = {"format": "openai_chat", "base_url": "http://h"}
+    assert parse_node("north", table, USABLE, None).prefix == "north"
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
