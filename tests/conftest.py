@@ -17,6 +17,8 @@ from hypothesis import settings
 
 from omniroute.core.settings import SETTINGS
 
+pytest_plugins = ["upstream.fixtures"]  # the scripted upstream
+
 settings.register_profile("default", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("thorough", max_examples=5000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
