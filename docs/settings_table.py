@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from pathlib import Path
 
 from omniroute.core.settings import SETTINGS, Setting
@@ -21,15 +20,13 @@ def rendered(page: str) -> str:
 
 
 def _tables() -> str:
-    parts = []
-    for section, settings in groupby(sorted(SETTINGS.values(), key=lambda s: _sections().index(s.section)), lambda s: s.section):
-        rows = "".join(_row(setting) for setting in settings)
-        parts.append(f"### {section.capitalize()}\n\n| setting | environment | default | what it does |\n| --- | --- | --- | --- |\n{rows}")
-    return "\n".join(parts)
+    sections = dict.fromkeys(setting.section for setting in SETTINGS.values())
+    return "\n".join(_table(section) for section in sections)
 
 
-def _sections() -> list[str]:
-    return list(dict.fromkeys(setting.section for setting in SETTINGS.values()))
+def _table(section: str) -> str:
+    head = f"### {section.capitalize()}\n\n| setting | environment | default | what it does |\n| --- | --- | --- | --- |\n"
+    return head + "".join(_row(setting) for setting in SETTINGS.values() if setting.section == section)
 
 
 def _row(setting: Setting) -> str:
