@@ -10,25 +10,74 @@ from omniroute.core.errors import Fault, OmniRouteError, RequestError, Scope, Up
 from omniroute.core.redact import redact_text
 
 MESSAGE_LIMIT = 2048
+NO_MESSAGE = "The provider reported an error."
+INTERNAL = "Internal error; the server's log has the details."
 _WORD_STATUS = {
-    "invalid_request_error": 400, "bad_request": 400, "invalid_argument": 400, "failed_precondition": 400, "context_length_exceeded": 400,
-    "content_filter": 400, "invalid_prompt": 400, "authentication_error": 401, "invalid_api_key": 401, "unauthenticated": 401,
-    "unauthorized": 401, "billing_error": 402, "payment_required": 402, "permission_error": 403, "permission_denied": 403, "forbidden": 403,
-    "not_found_error": 404, "not_found": 404, "model_not_found": 404, "request_too_large": 413, "rate_limit_error": 429,
-    "rate_limit_exceeded": 429, "insufficient_quota": 429, "resource_exhausted": 429, "too_many_requests": 429, "usage_limit_reached": 429,
-    "api_error": 500, "server_error": 500, "internal": 500, "internal_server_error": 500, "unavailable": 503, "service_unavailable": 503,
-    "overloaded": 503, "overloaded_error": 529, "server_is_overloaded": 503, "timeout": 504, "timeout_error": 504, "deadline_exceeded": 504,
+    "invalid_request_error": 400,
+    "bad_request": 400,
+    "invalid_argument": 400,
+    "failed_precondition": 400,
+    "context_length_exceeded": 400,
+    "content_filter": 400,
+    "invalid_prompt": 400,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "unauthenticated": 401,
+    "unauthorized": 401,
+    "billing_error": 402,
+    "payment_required": 402,
+    "permission_error": 403,
+    "permission_denied": 403,
+    "forbidden": 403,
+    "not_found_error": 404,
+    "not_found": 404,
+    "model_not_found": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+    "resource_exhausted": 429,
+    "too_many_requests": 429,
+    "usage_limit_reached": 429,
+    "api_error": 500,
+    "server_error": 500,
+    "internal": 500,
+    "internal_server_error": 500,
+    "unavailable": 503,
+    "service_unavailable": 503,
+    "overloaded": 503,
+    "overloaded_error": 529,
+    "server_is_overloaded": 503,
+    "timeout": 504,
+    "timeout_error": 504,
+    "deadline_exceeded": 504,
     "gateway_timeout": 504,
 }
 _KIND_CODE = {
-    "context_overflow": "context_length_exceeded", "content_filter": "content_filter", "quota_exhausted": "insufficient_quota",
-    "billing": "insufficient_quota", "model_not_found": "model_not_found", "rate_limit": "rate_limit_exceeded", "auth": "invalid_api_key",
-    "permission": "permission_denied", "overloaded": "overloaded",
+    "context_overflow": "context_length_exceeded",
+    "content_filter": "content_filter",
+    "quota_exhausted": "insufficient_quota",
+    "billing": "insufficient_quota",
+    "model_not_found": "model_not_found",
+    "rate_limit": "rate_limit_exceeded",
+    "auth": "invalid_api_key",
+    "permission": "permission_denied",
+    "overloaded": "overloaded",
 }
 _STATUS_CODE = {
-    400: "bad_request", 401: "invalid_api_key", 402: "insufficient_quota", 403: "permission_denied", 404: "model_not_found",
-    408: "gateway_timeout", 413: "request_too_large", 429: "rate_limit_exceeded", 500: "internal_server_error", 502: "bad_gateway",
-    503: "service_unavailable", 504: "gateway_timeout", 529: "overloaded",
+    400: "bad_request",
+    401: "invalid_api_key",
+    402: "insufficient_quota",
+    403: "permission_denied",
+    404: "model_not_found",
+    408: "gateway_timeout",
+    413: "request_too_large",
+    429: "rate_limit_exceeded",
+    500: "internal_server_error",
+    502: "bad_gateway",
+    503: "service_unavailable",
+    504: "gateway_timeout",
+    529: "overloaded",
 }
 _ANSWER_KEYS = ("choices", "content", "candidates", "output", "message")
 
@@ -59,18 +108,16 @@ def describe(error: OmniRouteError) -> Described:
         status = error.http_status if 400 <= error.http_status <= 599 else 502
         code = _fault_code(error, status)
         waits = error.kind not in ("quota_exhausted", "billing")
-        return _described(error, status, code, error.kind, error.scope, error.retry_after, error.param, waits)
+        return _described(error, status, code, error.kind, error.scope, waits)
     if isinstance(error, RequestError):
-        return _described(error, error.status, error.error_code, error.error_code, Scope.REQUEST, error.retry_after, error.param, True)
-    return Described(500, "internal_error", "internal", "Internal error; the server's log has the details.", None, False, None, "nothing")
+        return _described(error, error.status, error.error_code, error.error_code, Scope.REQUEST, True)
+    return Described(500, "internal_error", "internal", INTERNAL, None, False, None, "nothing")
 
 
-def _described(
-    error: OmniRouteError, status: int, code: str, kind: str, scope: Scope, retry_after: float | None, param: str | None, waits: bool
-) -> Described:
+def _described(error: Fault | RequestError, status: int, code: str, kind: str, scope: Scope, waits: bool) -> Described:
     retryable = waits and (status in (408, 409, 429) or status >= 500)
     message = redact_text(error.message)[:MESSAGE_LIMIT] or "The request failed."
-    return Described(status, code, kind, message, param, retryable, retry_after, scope.value)
+    return Described(status, code, kind, message, error.param, retryable, error.retry_after, scope.value)
 
 
 def _fault_code(error: Fault, status: int) -> str:
@@ -92,7 +139,7 @@ def error_in_body(value: Any) -> tuple[int, str, str] | None:
         return None
     base = value.get("base_resp")
     if isinstance(base, dict) and isinstance(base.get("status_code"), int) and base["status_code"] != 0:
-        return 502, str(base["status_code"]), _text(base.get("status_msg")) or "The provider reported an error."
+        return 502, str(base["status_code"]), _text(base.get("status_msg")) or NO_MESSAGE
     error = value.get("error")
     if error:
         return _read_error(error, value)
@@ -111,24 +158,29 @@ def _only(value: dict[str, Any]) -> bool:
 
 def _read_error(error: Any, outer: dict[str, Any]) -> tuple[int, str, str]:
     if not isinstance(error, dict):
-        return _status(outer, ""), "", _text(error) or "The provider reported an error."
+        return _status(outer, ""), "", _text(error) or NO_MESSAGE
     words = [word for word in (error.get("code"), error.get("type"), error.get("status")) if isinstance(word, str) and word]
-    message = _text(error.get("message")) or _text(error.get("msg")) or _text(error.get("detail")) or "The provider reported an error."
-    status = next((found for word in words if (found := _WORD_STATUS.get(word.lower())) is not None), None)
-    for number in (error.get("code"), error.get("status"), error.get("status_code"), error.get("http_status")):
-        if isinstance(number, str) and number.isdecimal() and len(number) == 3:
-            number = int(number)
-        if isinstance(number, int) and not isinstance(number, bool) and 400 <= number <= 599:
-            status = number
-            break
-    return status or _status(outer, words[0] if words else ""), words[0] if words else "", message
+    message = next((found for key in ("message", "msg", "detail") if (found := _text(error.get(key)))), NO_MESSAGE)
+    numbers = (_as_status(error.get(key)) for key in ("code", "status", "status_code", "http_status"))
+    status = next((number for number in numbers if number), None)
+    if status is None:
+        status = next((found for word in words if (found := _WORD_STATUS.get(word.lower()))), None)
+    code = words[0] if words else ""
+    return status or _status(outer, code), code, message
+
+
+def _as_status(value: Any) -> int | None:
+    """An HTTP error status, written as a number or in digits."""
+    if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599 else None
 
 
 def _status(outer: dict[str, Any], word: str) -> int:
     """The status an error object without words of its own stands for."""
     for key in ("status", "status_code", "code"):
-        number = outer.get(key)
-        if isinstance(number, int) and not isinstance(number, bool) and 400 <= number <= 599:
+        number = _as_status(outer.get(key))
+        if number is not None:
             return number
     return _WORD_STATUS.get(word.lower(), 502)
 

@@ -85,7 +85,8 @@ def fit(part: Media, rules: Rules, *, same_vendor: bool, vision: bool = True) ->
     target is known to refuse it, an image type it does not take."""
     if part.file_id is not None:
         if not same_vendor:
-            raise BadRequest(f"File id {part.file_id[:80]!r} belongs to another provider; send the file itself.", param="messages")
+            sentence = f"File id {part.file_id[:80]!r} belongs to another provider; send the file itself."
+            raise BadRequest(sentence, param="messages")
         return part
     accepted = rules.media.get(part.kind)
     if part.kind == "document":
@@ -97,7 +98,8 @@ def fit(part: Media, rules: Rules, *, same_vendor: bool, vision: bool = True) ->
     mime = canonical_mime(part.mime, part.data)
     if accepted and mime not in accepted:
         if part.kind == "image" and rules.refused_images:
-            raise BadRequest(f"Images of type {mime or 'unknown'} are not accepted; use {', '.join(sorted(accepted))}.", param="messages")
+            sentence = f"Images of type {mime or 'unknown'} are not accepted; use {', '.join(sorted(accepted))}."
+            raise BadRequest(sentence, param="messages")
         return omitted(part.kind)
     return part if mime == part.mime else replace(part, mime=mime)
 

@@ -49,10 +49,9 @@ def normalise(request: ChatRequest, profile: Profile, target: str, *, ops: Ops =
             note(ops, "field-unknown", "dropped", key)
         request = replace(request, extra={})
     request = fit_parameters(replace(request, tools=tools, tool_choice=choice), profile, rules, ops)
-    request = fit_response_format(request, profile, rules, ops)
     system, turns = _conversation(request, target, profile, rules, names, ops)
     request = _with_thought(request, turns, profile, rules, ops)
-    request = replace(request, system=system, messages=tuple(turns))
+    request = fit_response_format(replace(request, system=system, messages=tuple(turns)), profile, rules, ops)
     return Normalised(_limit_marks(request, rules, ops), names.restore())
 
 

@@ -15,8 +15,21 @@ from omniroute.translation.ops import Ops, note
 from omniroute.translation.rules import Rules
 
 FALLBACK_MAX_TOKENS = 4096
-_OPTIONAL = ("temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty", "logit_bias", "logprobs",
-             "top_logprobs", "metadata", "verbosity", "prompt_cache_key", "store")
+_OPTIONAL = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "metadata",
+    "verbosity",
+    "prompt_cache_key",
+    "store",
+)
 _SAMPLING = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty")
 _JSON_ONLY = "Answer with one valid JSON object only: no prose before or after it, no code fence."
 

@@ -73,8 +73,9 @@ def _obstacle(request: ChatRequest, turns: list[Message], adaptive: bool) -> str
     if adaptive or len(turns) < 2:
         return None
     calling = turns[-2]
-    in_loop = any(isinstance(part, ToolCall) for part in calling.parts) and any(isinstance(part, ToolResult) for part in turns[-1].parts[:1])
-    if in_loop and not any(isinstance(part, Thinking) for part in calling.parts[:1]):
+    called = any(isinstance(part, ToolCall) for part in calling.parts)
+    answered = any(isinstance(part, ToolResult) for part in turns[-1].parts[:1])
+    if called and answered and not any(isinstance(part, Thinking) for part in calling.parts[:1]):
         return "the running tool loop has no signed thinking"
     return None
 

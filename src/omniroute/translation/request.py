@@ -11,7 +11,7 @@ from omniroute.ir.caps import Profile
 from omniroute.ir.request import ChatRequest
 from omniroute.translation.format import Format
 from omniroute.translation.normalise import normalise
-from omniroute.translation.ops import Ops, note
+from omniroute.translation.ops import Action, Ops, note
 from omniroute.translation.quirks import top_level_changes
 
 
@@ -51,7 +51,8 @@ def _spliced(envelope: Envelope, client: Format, profile: Profile, ops: Ops) -> 
             if value is None:
                 note(ops, "quirk", "dropped", key)
             elif value != envelope.raw(key):
-                note(ops, "quirk", "rewritten" if envelope.span(key) else "synthesised", key, detail=value[:200].decode(errors="replace"))
+                action: Action = "rewritten" if envelope.span(key) else "synthesised"
+                note(ops, "quirk", action, key, detail=value[:200].decode(errors="replace"))
     return Translated(
         body=envelope.splice(changes),
         tool_names={},

@@ -92,7 +92,8 @@ def stream_as_answer(collector: Collector, bridge: Bridge, client: Format, upstr
             error_code=bridge.error_code or None,
         )
     if not bridge.stopped:
-        raise TruncatedStream("The provider's answer ended early.", kind="empty_response" if not bridge.blocks else "network", scope=Scope.MODEL)
+        kind = "network" if bridge.blocks else "empty_response"
+        raise TruncatedStream("The provider's answer ended early.", kind=kind, scope=Scope.MODEL)
     parts = tuple(part for block in collector.blocks if (part := _collected(block, upstream.name)) is not None)
     response = ChatResponse(
         origin=upstream.name,

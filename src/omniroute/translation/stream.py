@@ -7,7 +7,7 @@ from omniroute.translation.format import Format, StreamMeta
 
 
 def bridge_for(client: Format, upstream: Format, meta: StreamMeta, *, hide_usage: bool) -> Bridge:
-    """A fresh bridge for one answer. ``hide_usage`` keeps a usage chunk we asked for from a client that did not (equal formats)."""
+    """A fresh bridge for one answer. ``hide_usage``: between equal formats, leave out usage the client did not ask for."""
     if client.name == upstream.name:
         return Bridge(upstream.decoder(), None, hide_usage=hide_usage)
     return Bridge(upstream.decoder(), client.encoder(meta))

@@ -8,12 +8,13 @@ from omniroute.ir.request import Message, Part, Text
 from omniroute.translation.ops import Ops, note
 from omniroute.translation.rules import Rules
 
+_NO_ATTACHMENT = "[attachment omitted: not possible in a system message]"
 _SYSTEM_ROLES = ("system", "developer")
 
 
 def as_text(parts: tuple[Part, ...]) -> tuple[Text, ...]:
     """System parts as text, blank ones left out; what is no text becomes a note."""
-    texts = (part if isinstance(part, Text) else Text(text="[attachment omitted: not possible in a system message]") for part in parts)
+    texts = (part if isinstance(part, Text) else Text(text=_NO_ATTACHMENT) for part in parts)
     return tuple(text for text in texts if text.text.strip())
 
 

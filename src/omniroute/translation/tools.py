@@ -45,12 +45,13 @@ def _fit(tool: Tool, position: int, same: bool, rules: Rules, quirks: Quirks, na
         if rules.custom_tools:
             return replace(tool, name=name)
         note(ops, "tool-custom", "rewritten", "tools", position, detail=tool.name)
-        tool = replace(tool, kind="function", schema=free_input_schema(), description=_with_grammar(tool), value=None, strict=None)
+        tool = replace(tool, kind="function", schema=free_input_schema(), description=_with_grammar(tool), value=None)
     strict = tool.strict if tool.strict and _takes_strict(rules, quirks) and not has_combiner(tool.schema) else None
     if tool.strict and strict is None:
         note(ops, "tool-strict", "dropped", "tools", position, detail=tool.name)
     schema = object_schema(tool.schema, flat=rules.flat_schema)
-    return replace(tool, name=name, schema=schema, strict=strict, description=tool.description or None, value=tool.value if same else None)
+    value = tool.value if same else None
+    return replace(tool, name=name, schema=schema, strict=strict, description=tool.description or None, value=value)
 
 
 def _takes_strict(rules: Rules, quirks: Quirks) -> bool:

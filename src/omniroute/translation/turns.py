@@ -1,4 +1,4 @@
-"""The order of a conversation: every call followed by its results, no orphan, no gap, and roles in turn where a target asks for it.
+"""The order of a conversation: every call followed by its results, no orphan, no gap, roles in turn where a target asks for it.
 
 Two passes over the messages, each linear: the first matches results to calls, the second writes the turns.
 """

@@ -36,14 +36,13 @@ def _decode_block(item: Any, path: str) -> Part:
     if kind in ("image", "document"):
         return _decode_media(block, cast(MediaKind, kind), path, cache)
     if kind == "thinking":
-        return Thinking(text=read.text(block, "thinking", path) or "", signature=read.text(block, "signature", path) or None, vendor=NAME)
+        signature = read.text(block, "signature", path) or None
+        return Thinking(text=read.text(block, "thinking", path) or "", signature=signature, vendor=NAME)
     if kind == "redacted_thinking":
         return Thinking(redacted=read.need_text(block, "data", path), vendor=NAME)
     if kind == "tool_use":
-        given = block.get("input")
-        arguments = given if isinstance(given, str) else json.dumps_text({} if given is None else read.need_object(given, f"{path}.input"))
         call_id, name = read.need_text(block, "id", path), read.need_text(block, "name", path)
-        return ToolCall(id=call_id, name=name, arguments=arguments, cache=cache)
+        return ToolCall(id=call_id, name=name, arguments=_decode_input(block, path), cache=cache)
     if kind == "tool_result":
         return ToolResult(
             call_id=read.need_text(block, "tool_use_id", path),
@@ -52,6 +51,17 @@ def _decode_block(item: Any, path: str) -> Part:
             cache=cache,
         )
     return Opaque(format=NAME, kind=kind, value=block, cache=cache)
+
+
+def _decode_input(block: dict[str, Any], path: str) -> str:
+    """The arguments as text; agents that stored a cut-off call send text themselves."""
+    given = block.get("input")
+    if isinstance(given, str):
+        return given
+    try:
+        return json.dumps_text({} if given is None else read.need_object(given, f"{path}.input"))
+    except TypeError as error:
+        raise BadRequest(f"{path}.input is nested too deep.", param=f"{path}.input") from error
 
 
 def _decode_media(block: dict[str, Any], kind: MediaKind, path: str, cache: dict[str, Any] | None) -> Part:

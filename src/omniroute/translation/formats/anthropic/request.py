@@ -16,13 +16,29 @@ from omniroute.translation.quirks import apply_quirks
 _ROLES = ("user", "assistant", "system")
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _KNOWN = frozenset(
-    "model messages system tools tool_choice max_tokens temperature top_p top_k stop_sequences stream thinking output_config "
-    "output_format metadata service_tier".split()
+    [
+        "model",
+        "messages",
+        "system",
+        "tools",
+        "tool_choice",
+        "max_tokens",
+        "temperature",
+        "top_p",
+        "top_k",
+        "stop_sequences",
+        "stream",
+        "thinking",
+        "output_config",
+        "output_format",
+        "metadata",
+        "service_tier",
+    ]
 )
 
 
 def decode_request(body: bytes) -> ChatRequest:
-    """The request an Anthropic client sent (also a count_tokens one, which has no max_tokens). Raises BadRequest naming the field."""
+    """The request an Anthropic client sent; a count_tokens one has no max_tokens. Raises BadRequest naming the field."""
     fields = read.request_object(body)
     config = read.obj(fields, "output_config", "") or {}
     metadata = read.obj(fields, "metadata", "") or {}

@@ -44,13 +44,31 @@ FORMAT = Format(
         strict_tools=True,
         allowed_tools=True,
         fields=frozenset(
-            "temperature top_p seed frequency_penalty presence_penalty logit_bias logprobs top_logprobs n metadata verbosity "
-            "prompt_cache_key store".split()
+            [
+                "temperature",
+                "top_p",
+                "seed",
+                "frequency_penalty",
+                "presence_penalty",
+                "logit_bias",
+                "logprobs",
+                "top_logprobs",
+                "n",
+                "metadata",
+                "verbosity",
+                "prompt_cache_key",
+                "store",
+            ]
         ),
         stop_limit=4,
         reasoning="effort",
         service_tiers={
-            "auto": "auto", "default": "default", "flex": "flex", "priority": "priority", "scale": "scale", "standard_only": "default",
+            "auto": "auto",
+            "default": "default",
+            "flex": "flex",
+            "priority": "priority",
+            "scale": "scale",
+            "standard_only": "default",
         },
     ),
     decode_request=decode_request,

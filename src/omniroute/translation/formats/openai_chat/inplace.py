@@ -79,7 +79,8 @@ def _system_role(envelope: Envelope, role: str, changes: Changes) -> None:
     if raw is None or f'"{other}"'.encode() not in raw:
         return
     messages = json.loads(raw)
-    found = [message for message in messages if isinstance(message, dict) and message.get("role") == other] if isinstance(messages, list) else []
+    items = messages if isinstance(messages, list) else []
+    found = [message for message in items if isinstance(message, dict) and message.get("role") == other]
     for message in found:
         message["role"] = role
     if found:

@@ -128,7 +128,8 @@ def _result_text(result: ToolResult) -> str:
 def _encode_assistant(message: Message, quirks: Quirks, encoded: list[dict[str, Any]]) -> None:
     calls = [encode_call(part) for part in message.parts if isinstance(part, ToolCall)]
     content = _assistant_content(message.parts)
-    audio = next((part.value for part in message.parts if isinstance(part, Opaque) and part.kind == "audio" and part.format == NAME), None)
+    own = [part for part in message.parts if isinstance(part, Opaque) and part.format == NAME]
+    audio = next((part.value for part in own if part.kind == "audio"), None)
     if not calls and not content and audio is None:
         return
     fields: dict[str, Any] = _named({"role": "assistant", "content": content or None}, message)

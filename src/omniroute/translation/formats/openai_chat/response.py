@@ -17,7 +17,7 @@ from omniroute.translation.formats.openai_chat.tools import encode_call
 from omniroute.translation.media import data_url, read_data_url
 from omniroute.translation.parts import plain_text
 
-_STOPS: dict[Any, StopReason] = {
+_STOPS: dict[str, StopReason] = {
     "stop": "stop",
     "length": "length",
     "tool_calls": "tool",
@@ -45,7 +45,7 @@ def _decode_choice(choice: Any, fields: dict[str, Any]) -> ChatResponse:
     if not isinstance(message, dict):
         raise bad_answer("A choice of the provider's answer has no message.")
     parts = _decode_message(message)
-    stop = settle_stop(_STOPS.get(choice.get("finish_reason"), "stop") if _hashable(choice.get("finish_reason")) else "stop", parts)
+    stop = settle_stop(_STOPS.get(string(choice, "finish_reason"), "stop"), parts)
     if stop == "stop" and any(isinstance(part, Refusal) for part in parts):
         stop = "refusal"
     created = count(fields, "created")
@@ -60,10 +60,6 @@ def _decode_choice(choice: Any, fields: dict[str, Any]) -> ChatResponse:
         service_tier=string(fields, "service_tier") or None,
         extra={"logprobs": logprobs} if isinstance(logprobs, dict) else {},
     )
-
-
-def _hashable(value: Any) -> bool:
-    return value is None or isinstance(value, str)
 
 
 def _decode_message(message: dict[str, Any]) -> tuple[Part, ...]:
@@ -130,7 +126,8 @@ def _decode_calls(message: dict[str, Any]) -> list[Part]:
             continue
         custom = item.get("custom")
         if isinstance(custom, dict):
-            calls.append(ToolCall(id=string(item, "id"), name=string(custom, "name"), arguments=string(custom, "input"), kind="custom"))
+            name, given = string(custom, "name"), string(custom, "input")
+            calls.append(ToolCall(id=string(item, "id"), name=name, arguments=given, kind="custom"))
         else:
             calls += _decode_function(item.get("function"), string(item, "id"), len(calls))
     if not calls:
@@ -241,7 +238,8 @@ def _encode_annotations(texts: list[Text], origin: str) -> list[dict[str, Any]]:
             if origin == NAME:
                 annotations.append(citation)
             elif isinstance(citation.get("url"), str):
-                cited = {"url": citation["url"], "title": str(citation.get("title") or ""), "start_index": start, "end_index": end}
+                place = {"start_index": start, "end_index": end}
+                cited = {"url": citation["url"], "title": str(citation.get("title") or ""), **place}
                 annotations.append({"type": "url_citation", "url_citation": cited})
         start = end
     return annotations

@@ -81,9 +81,8 @@ def _decode_named(fields: dict[str, Any], parallel: bool | None) -> ToolChoice:
         allowed = read.need_object(fields.get("allowed_tools"), where)
         mode = read.text(allowed, "mode", where) or "auto"
         read.choice(mode, ("auto", "required"), f"{where}.mode")
-        names = tuple(
-            _allowed_name(item, f"{where}.tools[{position}]") for position, item in enumerate(read.array(allowed, "tools", where) or [])
-        )
+        listed = read.array(allowed, "tools", where) or []
+        names = tuple(_allowed_name(item, f"{where}.tools[{position}]") for position, item in enumerate(listed))
         return ToolChoice(mode=cast(Literal["auto", "required"], mode), allowed=names, parallel=parallel)
     if kind in _MODES:
         return ToolChoice(mode=cast(Literal["none", "auto", "required"], kind), parallel=parallel)
