@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
+import anyio
 import httpcore
 import httpx
 
@@ -267,22 +268,23 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.AsyncNetworkStream:
-        if self._check_address is None:
-            return await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in [host] if self._check_address is None else await self._checked(self._check_address, host, port):
+            try:
+                return _Stream(await self._inner.connect_tcp(address, port, timeout, local_address, socket_options))
+            except httpcore.ConnectError as error:
+                failure = error
+        raise failure
+
+    async def _checked(self, check_address: CheckAddress, host: str, port: int) -> list[str]:
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(str(error)) from error
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
-            self._check_address(address)
-        failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in addresses:
-            try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
-            except httpcore.ConnectError as error:
-                failure = error
-        raise failure
+            check_address(address)
+        return addresses
 
     async def connect_unix_socket(
         self,
@@ -294,6 +296,38 @@ class _Backend(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection that is also closed when a TLS handshake is cancelled, which httpcore does for errors only."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        return await self._inner.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return _Stream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._inner.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
 
 
 def _pool(proxy: str | None, tls: ssl.SSLContext, backend: _Backend) -> httpcore.AsyncConnectionPool:

@@ -66,7 +66,8 @@ def _flattened(schema: dict[str, Any], root: Any, depth: int) -> dict[str, Any]:
             target = _resolve(schema["$ref"], root)
             schema = _joined(target if isinstance(target, dict) else {}, rest)
             continue
-        parts = schema.get("allOf") if isinstance(schema.get("allOf"), list) else []
+        every = schema.get("allOf")
+        parts = every if isinstance(every, list) else []
         branches = [b for word in ("anyOf", "oneOf") for b in [_branch(schema.get(word))] if b is not None]
         if not parts and not branches:
             return schema
@@ -163,7 +164,7 @@ def _number(schema: dict[str, Any], whole: bool, nth: int) -> int | float:
         high, strict_high = _bound(below), True
     value = _within(low, high, strict_low, strict_high, step)
     value += nth * (step or 1.0)
-    return int(value) if whole or value.is_integer() and step == 1.0 else value
+    return int(value) if whole or (value.is_integer() and step == 1.0) else value
 
 
 def _within(low: float | None, high: float | None, strict_low: bool, strict_high: bool, step: float | None) -> float:

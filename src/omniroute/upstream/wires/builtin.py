@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,7 +52,7 @@ class BuiltinTransport:
     def _closed(self) -> None:
         self._busy -= 1
 
-    def _answer(self, call: Call) -> tuple[int, Headers, AsyncIterator[bytes]]:
+    def _answer(self, call: Call) -> tuple[int, Headers, AsyncGenerator[bytes, None]]:
         if urlsplit(call.url).path.endswith("/models"):
             listed = [{"id": name, "object": "model", "created": 0, "owned_by": "builtin"} for name in MODELS]
             return self._whole(200, {"object": "list", "data": listed})
@@ -79,7 +79,7 @@ class BuiltinTransport:
             return 200, [("content-type", "text/event-stream")], self._events(turn, pauses)
         return 200, [("content-type", _JSON)], self._finished(turn, pauses)
 
-    async def _events(self, turn: Turn, pauses: tuple[float, float]) -> AsyncIterator[bytes]:
+    async def _events(self, turn: Turn, pauses: tuple[float, float]) -> AsyncGenerator[bytes, None]:
         first, step = pauses
         for index, chunk in enumerate(turn.chunks()):
             wait = first if index == 1 else step if index > 1 else 0.0  # the role opens the stream, the words take time
@@ -87,28 +87,28 @@ class BuiltinTransport:
             yield b"data: " + json.dumps(chunk) + b"\n\n"
         yield b"data: [DONE]\n\n"
 
-    async def _finished(self, turn: Turn, pauses: tuple[float, float]) -> AsyncIterator[bytes]:
+    async def _finished(self, turn: Turn, pauses: tuple[float, float]) -> AsyncGenerator[bytes, None]:
         first, step = pauses
         if first:
             await self._sleep(first + step * max(0, len(turn.words) - 1))
         yield json.dumps(turn.completion())
 
-    def _whole(self, status: int, value: Any, *headers: tuple[str, str]) -> tuple[int, Headers, AsyncIterator[bytes]]:
-        async def once() -> AsyncIterator[bytes]:
+    def _whole(self, status: int, value: Any, *headers: tuple[str, str]) -> tuple[int, Headers, AsyncGenerator[bytes, None]]:
+        async def once() -> AsyncGenerator[bytes, None]:
             yield json.dumps(value)
 
         return status, [("content-type", _JSON), *headers], once()
 
     def _error(
         self, status: int, message: str, kind: str, code: str | None, *headers: tuple[str, str]
-    ) -> tuple[int, Headers, AsyncIterator[bytes]]:
+    ) -> tuple[int, Headers, AsyncGenerator[bytes, None]]:
         return self._whole(status, {"error": {"message": message, "type": kind, "param": None, "code": code}}, *headers)
 
 
 class BuiltinReply:
     """See ``call.Reply``."""
 
-    def __init__(self, status: int, headers: Headers, chunks: AsyncIterator[bytes], on_close: Callable[[], None]) -> None:
+    def __init__(self, status: int, headers: Headers, chunks: AsyncGenerator[bytes, None], on_close: Callable[[], None]) -> None:
         self.status = status
         self.headers = headers
         self._chunks = chunks
@@ -117,7 +117,7 @@ class BuiltinReply:
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key == name.lower()), None)
 
-    def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncGenerator[bytes, None]:
         return self._chunks
 
     async def read(self, limit: int) -> bytes:
@@ -130,6 +130,7 @@ class BuiltinReply:
         done, self._on_close = self._on_close, None
         if done is not None:
             done()
+            await self._chunks.aclose()
 
 
 class Turn:
