@@ -76,7 +76,7 @@ async def database_healthy(data_dir: Path, settings: Settings, clock: Clock) -> 
                 await SettingRepository(db).get_all(),
                 await PasswordStore(db).exists(),
             )
-    except StorageError as problem:
+    except StorageError as unusable:
         return Stored([error("database.open", unusable.message, f"restore a backup of {data_dir}, or choose another --data-dir")])
 
 
