@@ -11,6 +11,20 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from omniroute.core.errors import NetworkFault, Scope, Verdict
 
 _CARRIER_NAT = ip_network("100.64.0.0/10")
+# Special-purpose networks that not every Python release counts as private.
+_SPECIAL = tuple(
+    ip_network(text)
+    for text in (
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "198.18.0.0/15",
+        "100::/64",
+        "2001:2::/48",
+        "2001:db8::/32",
+        "3fff::/20",
+        "5f00::/16",
+    )
+)
 _NAT64 = ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ip_network("64:ff9b:1::/48")
 _IPV4_COMPATIBLE = ip_network("::/96")
@@ -81,7 +95,7 @@ def _objection(address: IPv4Address | IPv6Address) -> str | None:
         return "is a link-local address"
     if address.is_multicast:
         return "is a multicast address"
-    if address.is_private or address.is_reserved or not address.is_global:
+    if address.is_private or address.is_reserved or not address.is_global or any(address in network for network in _SPECIAL):
         return "is a private address"
     return None
 
