@@ -1,10 +1,11 @@
 """Typed surface of the compiled stream codecs. A codec never raises on bad input: it reports an ERROR event."""
 
-class Decoder:
-    """Turns one upstream's bytes into events. One instance per stream."""
+from omniroute._fast.collect import Collector as Collector
+from omniroute._fast.replay import Replayer as Replayer
+from omniroute._fast.stream import Decoder as Decoder
+from omniroute._fast.stream import Encoder as Encoder
 
-class Encoder:
-    """Turns events into one client's bytes. One instance per stream."""
+__all__ = ["Bridge", "Collector", "Decoder", "Encoder", "Replayer", "StreamUsage"]
 
 class StreamUsage:
     """Token counts of a stream; -1 = the upstream did not say."""
@@ -19,18 +20,33 @@ class Bridge:
     """Decoder → tap → encoder, or (``encoder`` None) the same bytes with a tap beside them.
 
     ``feed`` takes what one network read gave and returns what to write to the client now (may be b"").
-    In pass-through, ``hide_usage`` leaves out Chat usage chunks the client did not ask for.
+    In pass-through whole events are handed on, an incomplete one is held until its rest comes, so that pings and errors of ours
+    always stand between events; ``hide_usage`` leaves out Chat usage chunks the client did not ask for. What follows the
+    terminator, or an error of the upstream, is dropped.
+
+    ``comments`` allows keep-alives as SSE comments to dialects without a ping of their own. ``limit`` is the number of bytes one
+    event may have; a larger one is an error. Use a decoder and an encoder for one bridge only.
     """
 
-    def __init__(self, decoder: Decoder, encoder: Encoder | None = None, *, hide_usage: bool = False) -> None: ...
+    def __init__(
+        self,
+        decoder: Decoder,
+        encoder: Encoder | None = None,
+        *,
+        hide_usage: bool = False,
+        comments: bool = False,
+        limit: int = 67108864,
+    ) -> None: ...
     def feed(self, data: bytes) -> bytes: ...
     def finish(self) -> bytes:
         """The upstream's data ended. Returns the closing bytes: the terminator after a complete answer, the dialect's error
         event (and ``error_status`` 502) after a truncated one."""
     def fail(self, status: int, code: str, message: str) -> bytes:
-        """We give up in mid-stream: the dialect's own error event, b"" if the stream has already ended."""
+        """We give up in mid-stream: the dialect's own error event, b"" if the stream has already ended.
+
+        After the upstream's terminal marker nothing is lost any more: then this is :meth:`finish`."""
     def ping(self) -> bytes:
-        """A keep-alive in the client's dialect, b"" where it has none."""
+        """A keep-alive in the client's dialect, b"" where it has none (Chat: without ``comments``) and after the end."""
     @property
     def useful(self) -> bool:
         """A content, thinking or tool event was seen: the first token arrived."""
@@ -52,6 +68,9 @@ class Bridge:
     def output_chars(self) -> int:
         """UTF-8 bytes of text, thinking and arguments seen: the base of an estimate when usage is missing."""
     @property
+    def skipped(self) -> int:
+        """Events of the upstream that made no sense: not JSON, or fragments of nothing."""
+    @property
     def error_status(self) -> int:
         """HTTP status that an error inside the stream stands for, 0 while there is none."""
     @property
@@ -63,29 +82,3 @@ class Bridge:
         """The upstream's own id for the answer, "" while unknown."""
     @property
     def response_model(self) -> str: ...
-
-class Collector(Encoder):
-    """An encoder that builds the finished answer instead of bytes (for upstreams that can only stream)."""
-
-    def __init__(self) -> None: ...
-    @property
-    def blocks(self) -> list[dict[str, object]]:
-        """In order: {"type": "text"|"thinking"|"redacted"|"tool"|"refusal", "text": str, "id": str, "name": str,
-        "arguments": str, "signature": str | None, "data": str, "citations": list[bytes]} (keys as the type needs)."""
-    @property
-    def stop_sequence(self) -> str | None: ...
-
-class Replayer:
-    """Drives an encoder from Python, for answers that came whole although a stream was asked for. Returns client bytes."""
-
-    def __init__(self, encoder: Encoder) -> None: ...
-    def start(self, id: str, model: str) -> None: ...
-    def text(self, text: str) -> None: ...
-    def thinking(self, text: str, signature: str | None) -> None: ...
-    def redacted(self, data: str) -> None: ...
-    def refusal(self, text: str) -> None: ...
-    def tool(self, id: str, name: str, arguments: str) -> None: ...
-    def usage(self, input: int, cached: int, written: int, output: int, reasoning: int) -> None: ...
-    def stop(self, reason: str, stop_sequence: str | None) -> None: ...
-    def take(self) -> bytes:
-        """All bytes encoded so far, once; after :meth:`stop` with the terminator."""

@@ -3,12 +3,17 @@
 
 Grammar a Decoder emits (one answer):
 
-    START  (BLOCK_OPEN DELTA* BLOCK_CLOSE | USAGE | PING | EXTRA)*  STOP  USAGE*  [END]
-    ERROR may come at any time and ends the stream.
+    START  (BLOCK_OPEN DELTA* BLOCK_CLOSE | USAGE | PING | EXTRA | STOP)*  [END]
+    ERROR may come at any time and ends the stream; nothing follows END.
 
-Blocks may overlap only for tools (Chat upstreams interleave parallel calls); ``index`` tells them apart: it counts up per
-block from 0 in order of opening. Encoders whose dialect is sequential queue what overlaps.
+``index`` counts up per block from 0 in order of opening. Blocks overlap only while a TOOL block is open (Chat upstreams
+interleave parallel calls, and some put text between the fragments of one): encoders whose dialect is sequential queue what
+overlaps. STOP comes before END and may be repeated, the last one counts: sloppy upstreams go on after their finish, so
+encoders hold the stop word until END, or until a USAGE that follows it.
 """
+
+from libc.string cimport memset
+
 
 cdef enum Kind:
     START        # a: response id, b: model
@@ -18,7 +23,7 @@ cdef enum Kind:
     BLOCK_CLOSE  # index
     CITATION     # index, a = raw citation object (JSON) of the source dialect
     USAGE        # usage fields that are >= 0 replace what is known
-    STOP         # stop, a = stop sequence if any; always before END
+    STOP         # stop, a = stop sequence if any
     ERROR        # status, a = message, b = type or code word
     PING
     EXTRA        # a = raw event (JSON) that only the source dialect knows
@@ -69,3 +74,49 @@ cdef struct Event:
     Slice a
     Slice b
     Usage usage
+
+
+cdef inline void prepare(Event *event, int kind) noexcept nogil:
+    """An event without content."""
+    memset(event, 0, sizeof(Event))
+    event.kind = kind
+    event.usage.input = event.usage.cached = event.usage.written = event.usage.output = event.usage.reasoning = -1
+
+
+cdef inline Slice utf8(const char *p, Py_ssize_t n) noexcept nogil:
+    cdef Slice s
+    s.p = p
+    s.n = n
+    s.form = UTF8
+    return s
+
+
+cdef inline void merge(Usage *known, const Usage *news) noexcept nogil:
+    """Values that are stated replace what is known."""
+    if news.input >= 0:
+        known.input = news.input
+    if news.cached >= 0:
+        known.cached = news.cached
+    if news.written >= 0:
+        known.written = news.written
+    if news.output >= 0:
+        known.output = news.output
+    if news.reasoning >= 0:
+        known.reasoning = news.reasoning
+
+
+cdef inline Usage nothing_stated() noexcept nogil:
+    cdef Usage usage
+    usage.input = usage.cached = usage.written = usage.output = usage.reasoning = -1
+    return usage
+
+
+cdef inline int settled(int said, bint called, bint refused) noexcept nogil:
+    """The stop word that fits what was sent: a finish with calls is the tool one, and never without; text refusals count."""
+    if said == STOP_LENGTH or said == STOP_CONTEXT or said == STOP_FILTER or said == STOP_REFUSAL:
+        return said
+    if called:
+        return STOP_TOOL
+    if refused:
+        return STOP_REFUSAL
+    return STOP_STOP if said == STOP_NONE or said == STOP_TOOL else said

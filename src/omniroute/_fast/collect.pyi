@@ -1,0 +1,18 @@
+"""Gathering a stream into a finished answer."""
+
+from omniroute._fast.stream import Encoder
+
+class Collector(Encoder):
+    """An encoder that builds the finished answer instead of bytes (for upstreams that can only stream)."""
+
+    def __init__(self) -> None: ...
+    @property
+    def blocks(self) -> list[dict[str, object]]:
+        """In order of opening, each with the keys its type needs:
+
+        {"type": "text", "text": str, "citations": list[bytes]}, {"type": "thinking", "text": str, "signature": str | None},
+        {"type": "redacted", "data": str}, {"type": "tool", "id": str, "name": str, "arguments": str} ("{}" when none came),
+        {"type": "refusal", "text": str}. Citations are raw JSON of the source dialect. No string holds a lone surrogate.
+        """
+    @property
+    def stop_sequence(self) -> str | None: ...

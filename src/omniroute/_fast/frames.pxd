@@ -1,0 +1,76 @@
+# cython: language_level=3
+"""The fixed frames of each dialect's stream: errors, keep-alives, terminators, and the opening of what varies."""
+
+from omniroute._fast.buffer cimport Buffer, put_int, put_string, puts
+from omniroute._fast.events cimport Event
+from omniroute._fast.faults cimport anthropic_type, chat_code, chat_type, is_type_word
+
+
+cdef inline void chat_error(Buffer *out, const Event *error) noexcept nogil:
+    """An error chunk and the terminator, without which clients wait."""
+    cdef const char *code = chat_code(error.status)
+    puts(out, b'data: {"error":{"message":"')
+    put_string(out, &error.a)
+    puts(out, b'","type":"')
+    puts(out, chat_type(error.status))
+    puts(out, b'","param":null,"code":')
+    if error.b.n and not is_type_word(&error.b):
+        puts(out, b'"')
+        put_string(out, &error.b)
+        puts(out, b'"')
+    elif code != NULL:
+        puts(out, b'"')
+        puts(out, code)
+        puts(out, b'"')
+    else:
+        puts(out, b"null")
+    puts(out, b"}}\n\ndata: [DONE]\n\n")
+
+
+cdef inline void chat_done(Buffer *out) noexcept nogil:
+    puts(out, b"data: [DONE]\n\n")
+
+
+cdef inline void chat_ping(Buffer *out) noexcept nogil:
+    """A comment: Chat has no ping of its own."""
+    puts(out, b": ping\n\n")
+
+
+cdef inline void anthropic_error(Buffer *out, const Event *error) noexcept nogil:
+    puts(out, b'event: error\ndata: {"type":"error","error":{"type":"')
+    puts(out, anthropic_type(error.status))
+    puts(out, b'","message":"')
+    put_string(out, &error.a)
+    puts(out, b'"}}\n\n')
+
+
+cdef inline void anthropic_stop(Buffer *out) noexcept nogil:
+    puts(out, b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+
+
+cdef inline void anthropic_ping(Buffer *out) noexcept nogil:
+    puts(out, b'event: ping\ndata: {"type":"ping"}\n\n')
+
+
+cdef inline void block_start(Buffer *out, int index, const char *type) noexcept nogil:
+    """Up to and with the type of a content block; the caller closes two braces."""
+    puts(out, b'event: content_block_start\ndata: {"type":"content_block_start","index":')
+    put_int(out, index)
+    puts(out, b',"content_block":{"type":"')
+    puts(out, type)
+    puts(out, b'"')
+
+
+cdef inline void block_delta(Buffer *out, int index, const char *type_and_key) noexcept nogil:
+    """Up to the value of a delta, ``type_and_key`` being ``text_delta","text`` or its like; the caller closes two braces."""
+    puts(out, b'event: content_block_delta\ndata: {"type":"content_block_delta","index":')
+    put_int(out, index)
+    puts(out, b',"delta":{"type":"')
+    puts(out, type_and_key)
+    puts(out, b'":')
+
+
+cdef inline void block_stop(Buffer *out, int index) noexcept nogil:
+    puts(out, b'event: content_block_stop\ndata: {"type":"content_block_stop","index":')
+    put_int(out, index)
+    puts(out, b"}\n\n")

@@ -1,0 +1,61 @@
+# cython: language_level=3
+"""OpenAI Chat Completions: the stream decoder and the stream encoder."""
+
+from omniroute._fast.buffer cimport Buffer
+from omniroute._fast.calls cimport Calls
+from omniroute._fast.events cimport Event, Slice, Usage
+from omniroute._fast.scan cimport Value
+from omniroute._fast.sse cimport Sse
+from omniroute._fast.stream cimport Decoder, Encoder
+
+
+cdef class OpenAIChatDecoder(Decoder):
+    cdef Calls calls
+    cdef int text                   # index of the open block of that kind, -1
+    cdef int thinking
+    cdef int refusal
+    cdef int said                   # events.Stop of the upstream
+    cdef long long choice           # the one that is translated, -1 until a first one came
+    cdef bint begun
+    cdef bint refused
+    cdef bint usage_only            # the present event holds usage and no choice
+
+    cdef bint _scan(self, const Value *body, const Sse *sse) noexcept
+    cdef bint _fault(self, const Value *body, const Value *error, bint named) noexcept
+    cdef void _begin(self, const Value *id, const Value *model, const Sse *sse) noexcept
+    cdef void _choice(self, const Value *choice) noexcept
+    cdef void _delta(self, const Value *delta) noexcept
+    cdef void _content(self, const Value *content) noexcept
+    cdef void _tool_calls(self, const Value *list) noexcept
+    cdef void _tool_call(self, const Value *item) noexcept
+    cdef void _say(self, int block, const Slice *text) noexcept
+    cdef void _leave(self, int block) noexcept
+    cdef void _finish_reason(self, const Value *word) noexcept
+    cdef void _usage(self, const Value *usage) noexcept
+    cdef void _stop(self) noexcept
+
+cdef struct ToolLane:
+    int index                       # of the block
+    int ordinal                     # the client's tool call index
+    bint some                       # argument bytes were sent
+
+cdef class OpenAIChatEncoder(Encoder):
+    cdef Buffer prefix              # data: {"id":…,"model":"…",
+    cdef Buffer head                # prefix and "choices":[{"index":0,"delta":{
+    cdef ToolLane *lanes
+    cdef int count
+    cdef int room
+    cdef int stop
+    cdef bint begun
+    cdef bint refused               # refusal text was sent
+    cdef bint include_usage
+    cdef Usage usage
+
+    cdef void _begin(self) noexcept
+    cdef void _tail(self) noexcept
+    cdef void _delta(self, const Event *event) noexcept
+    cdef ToolLane *_lane(self, int index) noexcept
+    cdef void _arguments(self, int index, const Slice *text) noexcept
+    cdef void _open_tool(self, const Event *event) noexcept
+    cdef void _close(self, int index) noexcept
+    cdef void _end(self) noexcept

@@ -1,0 +1,433 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True, embedsignature=True
+"""OpenAI Chat Completions streams: ``data:`` chunks, ended by ``data: [DONE]``."""
+
+from libc.stdlib cimport free, realloc
+
+from omniroute._fast.buffer cimport Buffer, plain_length, put, put_buffer, put_int, put_string, puts, release
+from omniroute._fast.calls cimport Calls, Fragment, read_fragment
+from omniroute._fast.events cimport (
+    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, ESCAPED, REFUSAL, START, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_NONE,
+    STOP_REFUSAL, STOP_STOP, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, Usage, merge, nothing_stated, prepare, settled,
+    utf8,
+)
+from omniroute._fast.faults cimport read_fault
+from omniroute._fast.frames cimport chat_done, chat_error, chat_ping
+from omniroute._fast.scan cimport (
+    Member, Value, Walk, enter, find, integer_of, is_array, is_object, is_string, key_is, next_item, next_member, no_value, same,
+    skip_space, text_is, text_of, whole_value,
+)
+from omniroute._fast.sse cimport Sse
+from omniroute._fast.stream cimport HIDDEN, SKIPPED, TAKEN, Decoder, Encoder, json_text
+from omniroute._fast.usage cimport read_chat_usage, write_chat_usage
+
+
+cdef class OpenAIChatDecoder(Decoder):
+    """Reads the stream of an OpenAI-compatible upstream, with every deviation seen in the field."""
+
+    def __cinit__(self):
+        self.calls = Calls()
+        self.text = self.thinking = self.refusal = -1
+        self.choice = -1
+        self.error_terminated = True
+
+    cdef int event(self, const Sse *sse) noexcept:
+        cdef Value body
+        cdef const char *end = sse.data + sse.data_length
+        cdef const char *p = skip_space(sse.data, end)
+        if p == end:
+            return SKIPPED
+        if end - p >= 6 and same(p, 6, b"[DONE]") and skip_space(p + 6, end) == end:
+            self.complete()
+            return TAKEN
+        self.usage_only = False
+        if not whole_value(p, end - p, &body) or not is_object(&body) or not self._scan(&body, sse):
+            self.skipped += 1
+            return SKIPPED
+        return HIDDEN if self.usage_only else TAKEN
+
+    cdef bint _scan(self, const Value *body, const Sse *sse) noexcept:
+        """One chunk: find its parts first, believe them only if the whole is JSON."""
+        cdef Walk walk
+        cdef Member member
+        cdef Value id = no_value(), model = no_value(), choices = no_value(), usage = no_value()
+        cdef Value error = no_value(), loose = no_value(), choice
+        enter(&walk, body)
+        while next_member(&walk, &member):
+            if key_is(&member, b"choices"):
+                choices = member.value
+            elif key_is(&member, b"usage"):
+                usage = member.value
+            elif key_is(&member, b"id"):
+                id = member.value
+            elif key_is(&member, b"model"):
+                model = member.value
+            elif key_is(&member, b"error"):
+                error = member.value
+            elif key_is(&member, b"detail") or key_is(&member, b"message"):
+                loose = member.value
+        if walk.failed:
+            return False
+        if error.p == NULL and choices.p == NULL and usage.p == NULL:
+            error = loose
+        if self._fault(body, &error, sse.name != NULL and same(sse.name, sse.name_length, b"error")):
+            return True
+        enter(&walk, &choices)
+        if is_array(&choices):
+            while next_item(&walk, &choice):
+                if not self.begun:
+                    self._begin(&id, &model, sse)
+                self._choice(&choice)
+                self.usage_only = False
+        if is_object(&usage):
+            if not self.begun:
+                self._begin(&id, &model, sse)
+            self._usage(&usage)
+            self.usage_only = is_array(&choices) and skip_space(choices.p + 1, choices.end) == choices.end - 1
+        if self.said != STOP_NONE and not self.stopped and not self.done:
+            self._stop()
+        return True
+
+    cdef bint _fault(self, const Value *body, const Value *error, bint named) noexcept:
+        """An error chunk; an empty error member (null, false, "", {}) is none."""
+        cdef Event event
+        cdef bint real = (is_object(error) or is_array(error) or is_string(error)) and error.end - error.p > 2
+        if not real and not named:
+            return False
+        prepare(&event, ERROR)
+        read_fault(error if real else body, &event)
+        self.emit(&event)
+        return True
+
+    cdef void _begin(self, const Value *id, const Value *model, const Sse *sse) noexcept:
+        cdef Event event
+        self.begun = True
+        self.calls.stir(sse.data, sse.data_length)
+        prepare(&event, START)
+        text_of(id, &event.a)
+        text_of(model, &event.b)
+        self.emit(&event)
+
+    cdef void _choice(self, const Value *choice) noexcept:
+        cdef Walk walk
+        cdef Member member
+        cdef Value delta = no_value(), message = no_value(), reason = no_value(), usage = no_value()
+        cdef Slice text
+        cdef long long index = 0
+        enter(&walk, choice)
+        while is_object(choice) and next_member(&walk, &member):
+            if key_is(&member, b"delta"):
+                delta = member.value
+            elif key_is(&member, b"finish_reason"):
+                reason = member.value
+            elif key_is(&member, b"index"):
+                integer_of(&member.value, &index)
+            elif key_is(&member, b"message"):
+                message = member.value
+            elif key_is(&member, b"usage"):
+                usage = member.value
+        if self.choice < 0:
+            self.choice = index
+        if not is_object(&delta):
+            delta = message
+        if index != self.choice:
+            if find(&delta, b"content", &message) and text_of(&message, &text):
+                self.tap.output_bytes += plain_length(&text)
+            return
+        self._delta(&delta)
+        if is_object(&usage):
+            self._usage(&usage)
+        self._finish_reason(&reason)
+
+    cdef void _delta(self, const Value *delta) noexcept:
+        cdef Walk walk
+        cdef Member member
+        cdef Value content = no_value(), refusal = no_value(), calls = no_value(), call = no_value()
+        cdef Slice text, thinking, other
+        thinking.n = other.n = 0
+        enter(&walk, delta)
+        while is_object(delta) and next_member(&walk, &member):
+            if key_is(&member, b"content"):
+                content = member.value
+            elif key_is(&member, b"tool_calls"):
+                calls = member.value
+            elif key_is(&member, b"reasoning_content"):
+                text_of(&member.value, &thinking)
+            elif key_is(&member, b"reasoning"):
+                text_of(&member.value, &other)
+            elif key_is(&member, b"refusal"):
+                refusal = member.value
+            elif key_is(&member, b"function_call"):
+                call = member.value
+        if thinking.n:
+            self._say(THINKING, &thinking)
+        elif other.n:
+            self._say(THINKING, &other)
+        self._content(&content)
+        if text_of(&refusal, &text) and text.n:
+            self.refused = True
+            self._say(REFUSAL, &text)
+        self._tool_calls(&calls)
+        if is_object(&call):
+            self._tool_call(&call)
+
+    cdef void _content(self, const Value *content) noexcept:
+        """A string, or a list of parts as some upstreams send it."""
+        cdef Walk walk
+        cdef Walk inner
+        cdef Value part, kind, value, piece
+        cdef Slice text
+        if text_of(content, &text):
+            if text.n:
+                self._say(TEXT, &text)
+            return
+        enter(&walk, content)
+        while is_array(content) and next_item(&walk, &part):
+            if find(&part, b"text", &value) and text_of(&value, &text) and text.n:
+                self._say(TEXT, &text)
+            elif find(&part, b"type", &kind) and text_is(&kind, b"thinking") and find(&part, b"thinking", &value):
+                if text_of(&value, &text) and text.n:
+                    self._say(THINKING, &text)
+                enter(&inner, &value)
+                while is_array(&value) and next_item(&inner, &piece):
+                    if find(&piece, b"text", &kind) and text_of(&kind, &text) and text.n:
+                        self._say(THINKING, &text)
+
+    cdef void _tool_calls(self, const Value *list) noexcept:
+        cdef Walk walk
+        cdef Value item
+        enter(&walk, list)
+        while is_array(list) and next_item(&walk, &item):
+            self._tool_call(&item)
+
+    cdef void _tool_call(self, const Value *item) noexcept:
+        cdef Fragment fragment
+        if read_fragment(item, &fragment):
+            self._leave(TOOL)
+            self.calls.take(self, &fragment)
+
+    cdef void _say(self, int block, const Slice *text) noexcept:
+        """A delta of text, thinking or refusal, in the open block of that kind or in a new one."""
+        cdef int *index = &self.text if block == TEXT else &self.thinking if block == THINKING else &self.refusal
+        if index[0] < 0:
+            self._leave(block)
+            self.calls.settle(self)
+            index[0] = self.open(block)
+        self.delta(block, index[0], text)
+
+    cdef void _leave(self, int block) noexcept:
+        """Close the open block of any other kind than ``block``."""
+        if self.text >= 0 and block != TEXT:
+            self.close(self.text)
+            self.text = -1
+        if self.thinking >= 0 and block != THINKING:
+            self.close(self.thinking)
+            self.thinking = -1
+        if self.refusal >= 0 and block != REFUSAL:
+            self.close(self.refusal)
+            self.refusal = -1
+
+    cdef void _finish_reason(self, const Value *word) noexcept:
+        cdef int said = STOP_STOP
+        if not is_string(word) or word.end - word.p == 2:
+            return
+        if text_is(word, b"error"):
+            self.give_up(502, b"upstream_error", b"The upstream ended its answer with an error.")
+            return
+        if text_is(word, b"tool_calls") or text_is(word, b"function_call"):
+            said = STOP_TOOL
+        elif text_is(word, b"length"):
+            said = STOP_LENGTH
+        elif text_is(word, b"content_filter"):
+            said = STOP_FILTER
+        if self.said == STOP_NONE or said != STOP_STOP:
+            self.said = said
+
+    cdef void _usage(self, const Value *usage) noexcept:
+        cdef Event event
+        prepare(&event, USAGE)
+        read_chat_usage(usage, &event.usage)
+        self.emit(&event)
+
+    cdef void _stop(self) noexcept:
+        """Close what is open and say how the answer ended."""
+        cdef Event event
+        self._leave(-1)
+        self.calls.finish(self)
+        self.stopped = True
+        prepare(&event, STOP)
+        event.stop = settled(self.said, self.calls.opened > 0, self.refused)
+        self.emit(&event)
+
+    cdef void complete(self) noexcept:
+        cdef Event event
+        self._stop()        # again if content followed the finish chunk: the last word counts
+        prepare(&event, END)
+        self.emit(&event)
+
+    cdef void write_error(self, Buffer *out, const Event *error) noexcept:
+        chat_error(out, error)
+
+    cdef void write_terminator(self, Buffer *out) noexcept:
+        chat_done(out)
+
+    cdef void write_ping(self, Buffer *out, bint comments) noexcept:
+        if comments:
+            chat_ping(out)
+
+
+cdef class OpenAIChatEncoder(Encoder):
+    """Writes the stream an OpenAI client expects: role, deltas, finish chunk, usage chunk if asked for, ``[DONE]``."""
+
+    def __init__(self, str id not None, str model not None, long long created, bint include_usage=False, tool_names=None):
+        cdef bytes text
+        self.include_usage = include_usage
+        self.tool_names = dict(tool_names) if tool_names else None
+        self.usage = nothing_stated()
+        puts(&self.prefix, b'data: {"id":"')
+        text = json_text(id)
+        put(&self.prefix, text, len(text))
+        puts(&self.prefix, b'","object":"chat.completion.chunk","created":')
+        put_int(&self.prefix, created)
+        puts(&self.prefix, b',"model":"')
+        text = json_text(model)
+        put(&self.prefix, text, len(text))
+        puts(&self.prefix, b'",')
+        put_buffer(&self.head, &self.prefix)
+        puts(&self.head, b'"choices":[{"index":0,"delta":{')
+        if self.head.failed or self.prefix.failed:
+            raise MemoryError
+
+    def __dealloc__(self):
+        release(&self.prefix)
+        release(&self.head)
+        free(self.lanes)
+
+    cdef void put(self, const Event *event) noexcept:
+        cdef int kind = event.kind
+        if self.ended:
+            return
+        if kind == DELTA:
+            self._delta(event)
+        elif kind == BLOCK_OPEN:
+            self._begin()
+            if event.block == TOOL:
+                self._open_tool(event)
+        elif kind == BLOCK_CLOSE:
+            self._close(event.index)
+        elif kind == USAGE:
+            merge(&self.usage, &event.usage)
+        elif kind == STOP:
+            self.stop = event.stop
+        elif kind == END:
+            self._end()
+        elif kind == ERROR:
+            chat_error(&self.out, event)
+            self.ended = True
+
+    cdef void _begin(self) noexcept:
+        """The role, once, when it is certain that an answer comes."""
+        if not self.begun:
+            self.begun = True
+            put_buffer(&self.out, &self.head)
+            puts(&self.out, b'"role":"assistant","content":""')
+            self._tail()
+
+    cdef void _tail(self) noexcept:
+        if self.include_usage:
+            puts(&self.out, b'},"finish_reason":null}],"usage":null}\n\n')
+        else:
+            puts(&self.out, b'},"finish_reason":null}]}\n\n')
+
+    cdef void _delta(self, const Event *event) noexcept:
+        if event.block == TOOL:
+            self._arguments(event.index, &event.a)
+            return
+        put_buffer(&self.out, &self.head)
+        if event.block == TEXT:
+            puts(&self.out, b'"content":"')
+        elif event.block == THINKING:
+            puts(&self.out, b'"reasoning_content":"')
+        else:
+            self.refused = True
+            puts(&self.out, b'"refusal":"')
+        put_string(&self.out, &event.a)
+        puts(&self.out, b'"')
+        self._tail()
+
+    cdef ToolLane *_lane(self, int index) noexcept:
+        cdef int i
+        for i in range(self.count - 1, -1, -1):
+            if self.lanes[i].index == index:
+                return &self.lanes[i]
+        return NULL
+
+    cdef void _arguments(self, int index, const Slice *text) noexcept:
+        cdef ToolLane *lane = self._lane(index)
+        if lane == NULL or text.n == 0:
+            return
+        lane.some = True
+        put_buffer(&self.out, &self.head)
+        puts(&self.out, b'"tool_calls":[{"index":')
+        put_int(&self.out, lane.ordinal)
+        puts(&self.out, b',"function":{"arguments":"')
+        put_string(&self.out, text)
+        puts(&self.out, b'"}}]')
+        self._tail()
+
+    cdef void _open_tool(self, const Event *event) noexcept:
+        cdef ToolLane *grown
+        if self.count == self.room:
+            grown = <ToolLane *> realloc(self.lanes, <size_t> (self.room * 2 + 4) * sizeof(ToolLane))
+            if grown == NULL:
+                self.out.failed = True
+                return
+            self.lanes = grown
+            self.room = self.room * 2 + 4
+        self.lanes[self.count].index = event.index
+        self.lanes[self.count].ordinal = self.count
+        self.lanes[self.count].some = False
+        put_buffer(&self.out, &self.head)
+        puts(&self.out, b'"tool_calls":[{"index":')
+        put_int(&self.out, self.count)
+        puts(&self.out, b',"id":"')
+        put_string(&self.out, &event.a)
+        puts(&self.out, b'","type":"function","function":{"name":"')
+        self.put_name(&self.out, &event.b)
+        puts(&self.out, b'","arguments":""}}]')
+        self._tail()
+        self.count += 1
+
+    cdef void _close(self, int index) noexcept:
+        """A call without a single byte of arguments has none: ``{}``."""
+        cdef ToolLane *lane = self._lane(index)
+        cdef Slice nothing = utf8(b"{}", 2)
+        if lane != NULL and not lane.some:
+            self._arguments(index, &nothing)
+
+    cdef void _end(self) noexcept:
+        cdef int stop = self.stop
+        self._begin()
+        put_buffer(&self.out, &self.prefix)
+        puts(&self.out, b'"choices":[{"index":0,"delta":{},"finish_reason":"')
+        if stop == STOP_TOOL:
+            puts(&self.out, b"tool_calls")
+        elif stop == STOP_LENGTH or stop == STOP_CONTEXT:
+            puts(&self.out, b"length")
+        elif stop == STOP_FILTER or (stop == STOP_REFUSAL and not self.refused):
+            puts(&self.out, b"content_filter")
+        else:
+            puts(&self.out, b"stop")
+        if self.include_usage:
+            puts(&self.out, b'"}],"usage":null}\n\n')
+            put_buffer(&self.out, &self.prefix)
+            puts(&self.out, b'"choices":[],')
+            write_chat_usage(&self.out, &self.usage)
+            puts(&self.out, b"}\n\n")
+        else:
+            puts(&self.out, b'"}]}\n\n')
+        chat_done(&self.out)
+        self.ended = True
+
+    cdef void ping(self, bint comments) noexcept:
+        if comments:
+            chat_ping(&self.out)

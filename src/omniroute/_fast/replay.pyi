@@ -1,0 +1,22 @@
+"""Streaming an answer that came whole."""
+
+from omniroute._fast.stream import Encoder
+
+class Replayer:
+    """Drives an encoder from Python, for answers that came whole although a stream was asked for. Returns client bytes."""
+
+    def __init__(self, encoder: Encoder) -> None: ...
+    def start(self, id: str, model: str) -> None: ...
+    def text(self, text: str) -> None:
+        """A text block; nothing for an empty text."""
+    def thinking(self, text: str, signature: str | None = None) -> None: ...
+    def redacted(self, data: str) -> None: ...
+    def refusal(self, text: str) -> None: ...
+    def tool(self, id: str, name: str, arguments: str) -> None:
+        """A call; ``arguments`` is JSON text, "" means none."""
+    def usage(self, input: int, cached: int, written: int, output: int, reasoning: int) -> None:
+        """Canonical counts, -1 = unknown. Called before the first block they can stand in the opening event."""
+    def stop(self, reason: str, stop_sequence: str | None = None) -> None:
+        """``reason`` is a canonical stop word (ir.response.StopReason); ValueError for any other."""
+    def take(self) -> bytes:
+        """All bytes encoded so far, once; after :meth:`stop` with the terminator."""

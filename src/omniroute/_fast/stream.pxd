@@ -1,0 +1,71 @@
+# cython: language_level=3
+"""The two halves of a stream codec and the tap between them.
+
+A dialect derives a Decoder (its bytes → events) and an Encoder (events → its bytes). Neither knows the other dialect; a Bridge
+joins one of each. Nothing here raises: what an upstream does wrong becomes an ERROR event or is counted in ``skipped``.
+"""
+
+from omniroute._fast.buffer cimport Buffer
+from omniroute._fast.events cimport Event, Slice, Usage
+from omniroute._fast.sse cimport Splitter, Sse
+
+
+cdef enum Verdict:
+    TAKEN
+    SKIPPED         # not JSON, or not of this dialect
+    HIDDEN          # only says usage: pass-through leaves it out where the client did not ask
+
+cdef bytes json_text(str text)
+
+cdef class Tap:
+    """What the accounting must know, kept beside the stream without a second parse."""
+    cdef Usage usage
+    cdef int stop                       # events.Stop
+    cdef int blocks
+    cdef int error_status
+    cdef bint useful                    # a first token came
+    cdef Py_ssize_t output_bytes        # of text, thinking and arguments, unescaped
+    cdef Buffer error_code              # plain text, all four
+    cdef Buffer error_message
+    cdef Buffer response_id
+    cdef Buffer response_model
+
+    cdef void see(self, const Event *event) noexcept
+    cdef void _keep(self, Buffer *kept, const Slice *text) noexcept
+
+cdef class Encoder:
+    """Events → bytes of one client's dialect, collected in ``out``."""
+    cdef Buffer out
+    cdef bint ended                     # the terminator or an error is written: events are ignored
+    cdef dict tool_names                # name sent upstream → the client's own, None if none was changed
+
+    cdef void put(self, const Event *event) noexcept
+    cdef void ping(self, bint comments) noexcept    # a keep-alive of the dialect; SSE comments only if they are allowed
+    cdef void put_name(self, Buffer *out, const Slice *name) noexcept
+
+cdef class Decoder:
+    """Bytes of one upstream → events, handed to the tap and the encoder (None: nobody but the tap listens)."""
+    cdef Splitter splitter
+    cdef Tap tap
+    cdef Encoder encoder
+    cdef Py_ssize_t skipped             # events that made no sense
+    cdef int next_block                 # index of the next BLOCK_OPEN
+    cdef bint stopped                   # the dialect's terminal marker was seen
+    cdef bint done                      # END or ERROR was emitted: the rest is drained
+    cdef bint error_terminated          # in this dialect the terminator follows an error event as well
+
+    cdef void feed(self, const char *p, Py_ssize_t n) noexcept
+    cdef void check_size(self) noexcept
+    cdef void finish(self) noexcept     # end of data: END, or ERROR if there was no terminal marker
+    cdef void emit(self, const Event *event) noexcept
+    cdef int open(self, int block) noexcept         # BLOCK_OPEN without slices; returns its index
+    cdef void delta(self, int block, int index, const Slice *text) noexcept
+    cdef void close(self, int index) noexcept       # BLOCK_CLOSE
+    cdef void give_up(self, int status, const char *code, const char *message) noexcept
+
+    # what a dialect fills in
+    cdef int event(self, const Sse *sse) noexcept               # one SSE event; returns a Verdict
+    cdef void complete(self) noexcept                           # STOP if it is still owed, and END
+    cdef void write_error(self, Buffer *out, const Event *error) noexcept
+    cdef void write_terminator(self, Buffer *out) noexcept      # what ends a stream of this dialect
+    cdef void write_ping(self, Buffer *out, bint comments) noexcept

@@ -1,0 +1,184 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True, embedsignature=True
+"""The contracts of the stream codecs: Tap, Encoder, Decoder."""
+
+from libc.string cimport strlen
+
+from omniroute._fast.buffer cimport FROM_PLAIN, Buffer, clear, fresh, plain_length, put_plain, put_sanitised, put_string, release
+from omniroute._fast.events cimport (
+    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, REDACTED, START, STOP, TOOL, USAGE, Event, Slice, merge, nothing_stated, prepare, utf8,
+)
+from omniroute._fast.sse cimport Splitter, Sse
+
+
+cdef bytes json_text(str text):
+    """Text as JSON string content."""
+    cdef Buffer out = fresh()
+    cdef bytes encoded = text.encode("utf-8", "replace")
+    put_sanitised(&out, encoded, len(encoded), FROM_PLAIN)
+    if out.failed:
+        release(&out)
+        raise MemoryError
+    encoded = out.data[:out.size]
+    release(&out)
+    return encoded
+
+
+cdef class Tap:
+    """What is counted beside a stream."""
+
+    def __cinit__(self):
+        self.usage = nothing_stated()
+
+    def __dealloc__(self):
+        release(&self.error_code)
+        release(&self.error_message)
+        release(&self.response_id)
+        release(&self.response_model)
+
+    cdef void see(self, const Event *event) noexcept:
+        cdef int kind = event.kind
+        if kind == DELTA:
+            if event.a.n:
+                self.useful = True
+                self.output_bytes += plain_length(&event.a)
+        elif kind == BLOCK_OPEN:
+            self.blocks += 1
+            if event.block == TOOL or event.block == REDACTED:
+                self.useful = True
+        elif kind == USAGE:
+            merge(&self.usage, &event.usage)
+        elif kind == STOP:
+            self.stop = event.stop
+        elif kind == START:
+            self._keep(&self.response_id, &event.a)
+            self._keep(&self.response_model, &event.b)
+        elif kind == ERROR and self.error_status == 0:
+            self.error_status = event.status
+            self._keep(&self.error_code, &event.b)
+            self._keep(&self.error_message, &event.a)
+
+    cdef void _keep(self, Buffer *kept, const Slice *text) noexcept:
+        if text.n:
+            clear(kept)
+            put_plain(kept, text)
+
+
+cdef class Encoder:
+    """Turns events into one client's bytes. One instance per stream."""
+
+    def __dealloc__(self):
+        release(&self.out)
+
+    cdef void put(self, const Event *event) noexcept:
+        """A dialect writes here."""
+
+    cdef void ping(self, bint comments) noexcept:
+        """A dialect that has a keep-alive writes it here."""
+
+    cdef void put_name(self, Buffer *out, const Slice *name) noexcept:
+        """A tool's name as JSON string content, restored to the client's own."""
+        cdef Buffer plain = fresh()
+        cdef bytes restored
+        if self.tool_names is None:
+            put_string(out, name)
+            return
+        put_plain(&plain, name)
+        try:
+            known = self.tool_names.get(plain.data[:plain.size].decode("utf-8", "replace"))
+            restored = None if known is None else known.encode("utf-8", "replace")
+        except MemoryError:
+            out.failed = True
+            restored = None
+        release(&plain)
+        if restored is None:
+            put_string(out, name)
+        else:
+            put_sanitised(out, restored, len(restored), FROM_PLAIN)
+
+
+cdef class Decoder:
+    """Turns one upstream's bytes into events. One instance per stream."""
+
+    def __cinit__(self):
+        self.splitter = Splitter()
+        self.tap = Tap()
+
+    cdef void feed(self, const char *p, Py_ssize_t n) noexcept:
+        cdef Sse sse
+        self.splitter.attach(p, n)
+        while not self.done and self.splitter.next(&sse):
+            self.event(&sse)
+        self.splitter.detach()
+        self.check_size()
+
+    cdef void check_size(self) noexcept:
+        if self.splitter.oversized and not self.done:
+            self.give_up(502, b"upstream_bad_answer", b"An event of the upstream's stream is larger than allowed.")
+
+    cdef void finish(self) noexcept:
+        cdef Sse sse
+        if not self.done and self.splitter.last(&sse):
+            self.event(&sse)
+        self.check_size()
+        if self.done:
+            return
+        if self.stopped:
+            self.complete()
+        else:
+            self.give_up(502, b"upstream_truncated", b"The upstream's stream ended before the answer was complete.")
+
+    cdef void emit(self, const Event *event) noexcept:
+        if self.done:
+            return
+        self.tap.see(event)
+        if self.encoder is not None:
+            self.encoder.put(event)
+        if event.kind == END or event.kind == ERROR:
+            self.done = True
+
+    cdef int open(self, int block) noexcept:
+        cdef Event event
+        prepare(&event, BLOCK_OPEN)
+        event.block = block
+        event.index = self.next_block
+        self.next_block += 1
+        self.emit(&event)
+        return event.index
+
+    cdef void delta(self, int block, int index, const Slice *text) noexcept:
+        cdef Event event
+        prepare(&event, DELTA)
+        event.block = block
+        event.index = index
+        event.a = text[0]
+        self.emit(&event)
+
+    cdef void close(self, int index) noexcept:
+        cdef Event event
+        prepare(&event, BLOCK_CLOSE)
+        event.index = index
+        self.emit(&event)
+
+    cdef void give_up(self, int status, const char *code, const char *message) noexcept:
+        cdef Event event
+        prepare(&event, ERROR)
+        event.status = status
+        event.a = utf8(message, <Py_ssize_t> strlen(message))
+        event.b = utf8(code, <Py_ssize_t> strlen(code))
+        self.emit(&event)
+
+    cdef int event(self, const Sse *sse) noexcept:
+        """A dialect reads here."""
+        return SKIPPED
+
+    cdef void complete(self) noexcept:
+        """A dialect ends its answer here."""
+
+    cdef void write_error(self, Buffer *out, const Event *error) noexcept:
+        """A dialect writes its error event here."""
+
+    cdef void write_terminator(self, Buffer *out) noexcept:
+        """A dialect that has a terminator writes it here."""
+
+    cdef void write_ping(self, Buffer *out, bint comments) noexcept:
+        """A dialect that has a keep-alive writes it here."""
