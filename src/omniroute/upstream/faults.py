@@ -95,7 +95,7 @@ def _wait(kind: str, headers: Headers, body: bytes, message: str, now: float) ->
         return None
     wait = reset_time.retry_after(headers, body, message, now, limited=kind in _ABOUT_LIMITS)
     if wait is None and kind == "quota_exhausted" and "month" in message.lower():
-        return reset_time.next_month(now)
+        return min(reset_time.next_month(now), reset_time.LONGEST)
     return wait
 
 
