@@ -168,7 +168,8 @@ class Database:
         """Give up to ``pages`` free pages back to the file system, as pruning leaves them behind."""
 
         async def run(connection: aiosqlite.Connection) -> None:
-            await connection.execute_fetchall(f"PRAGMA incremental_vacuum({int(pages)})")
+            # Only a script steps this pragma to its end; a script commits what is open, so a transaction is begun for our caller.
+            await connection.executescript(f"PRAGMA incremental_vacuum({int(pages)}); BEGIN")
 
         await self.write(run, durable=False)
 
@@ -300,10 +301,16 @@ def _bytes_of(*paths: Path) -> list[int]:
 
 
 def _make_private(path: Path) -> None:
-    """Create ``path`` with mode 0600 or tighten it: SQLite gives its log the mode of the file."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    if path.stat().st_mode & 0o077:
-        path.chmod(0o600)
+    """Create ``path`` with mode 0600, or tighten it by name: SQLite gives its log the mode of the file.
+
+    A database that exists is never opened here, since closing any descriptor of a file drops all POSIX locks that SQLite
+    holds on it elsewhere in this process.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
 
 
 async def _connect(path: Path, mode: str, pragmas: Sequence[str], opened: list[aiosqlite.Connection]) -> None:

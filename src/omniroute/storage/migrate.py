@@ -132,14 +132,19 @@ def _apply(connection: sqlite3.Connection, migration: Migration, now: float) -> 
 
 def statements(script: str) -> Iterator[str]:
     """The single statements of an SQL script (``executescript`` would commit the transaction around it)."""
+    *ended, rest = script.split(";")
     statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
+    for piece in ended:
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):  # knows texts, comments and triggers
             yield statement.strip()
             statement = ""
-    if any(line.strip() and not line.lstrip().startswith("--") for line in statement.splitlines()):
-        raise ValueError(f"unfinished SQL statement: {statement.strip()[:80]}")
+    if not _only_comment(statement + rest):
+        raise ValueError(f"unfinished SQL statement: {(statement + rest).strip()[:80]}")
+
+
+def _only_comment(text: str) -> bool:
+    return all(not line.strip() or line.lstrip().startswith("--") for line in text.splitlines())
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:
