@@ -88,6 +88,6 @@ def request_head(
     """The head of a request, with its empty line.
 
     Host, Connection, Content-Length and Transfer-Encoding in ``headers`` are left out: they are ours. ``body_size`` -1 sends no
-    Content-Length. ``extra`` are header lines to add as they are. ``accept-encoding: identity`` is added unless ``headers`` say
-    otherwise. ValueError for a method, target, name or value that could break out of its place or that HTTP cannot carry.
+    Content-Length. ``extra`` are header lines to add as they are. ValueError for a method, target, name or value that could
+    break out of its place or that HTTP cannot carry.
     """

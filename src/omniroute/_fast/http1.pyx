@@ -445,7 +445,6 @@ cdef bytes _request_head(Piece *pieces, str method, bytes target, bytes host, li
     cdef Py_ssize_t i
     cdef Piece *name
     cdef Piece *value
-    cdef bint identity = True    # unless the call says what encodings it takes
     cdef bytes first, last
     cdef bytes encoded
     cdef char *out
@@ -472,15 +471,10 @@ cdef bytes _request_head(Piece *pieces, str method, bytes target, bytes host, li
             value.n = PyBytes_GET_SIZE(encoded)
         if not _is_value(value.p, value.n):
             raise ValueError(f"the value of header {key!r} holds a control character or stray blanks")
-        if _same(name.p, name.n, b"accept-encoding", 15):
-            identity = False
         count += 2
         total += name.n + value.n + 4
     first = b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (first, target, host)
-    last = extra
-    if identity:
-        last += b"accept-encoding: identity\r\n"
-    last += b"\r\n" if body_size < 0 else b"content-length: %d\r\n\r\n" % body_size
+    last = extra + (b"\r\n" if body_size < 0 else b"content-length: %d\r\n\r\n" % body_size)
     total += PyBytes_GET_SIZE(first) + PyBytes_GET_SIZE(last)
     result = PyBytes_FromStringAndSize(NULL, total)
     out = PyBytes_AS_STRING(result)

@@ -146,7 +146,7 @@ class Dialer:
             return protocol
 
         try:
-            return await _first(addresses, attempt)
+            return await race(addresses, attempt)
         except OSError:
             self._names.pop((host, port), None)
             raise
@@ -210,8 +210,11 @@ class Dialer:
         self._names[key] = (self._clock.monotonic() + _DNS_SECONDS, task.result())
 
 
-async def _first(addresses: list[str], attempt: Callable[[str], Coroutine[Any, Any, W]]) -> W:
-    """The first connection that stands. The next address starts when one has failed or had 250 ms to itself (RFC 8305)."""
+async def race(addresses: list[str], attempt: Callable[[str], Coroutine[Any, Any, W]], stagger: float = _STAGGER) -> W:
+    """The first connection that stands. The next address starts when one has failed or had ``stagger`` seconds to itself.
+
+    Raises the first failure when all fail; a connection that comes too late is dropped.
+    """
     if len(addresses) == 1:
         return await attempt(addresses[0])
     waiting = addresses[::-1]
@@ -222,7 +225,7 @@ async def _first(addresses: list[str], attempt: Callable[[str], Coroutine[Any, A
             if waiting:
                 running.add(asyncio.ensure_future(attempt(waiting.pop())))
             done, running = await asyncio.wait(
-                running, timeout=_STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED
+                running, timeout=stagger if waiting else None, return_when=asyncio.FIRST_COMPLETED
             )
             stand = [task for task in done if task.exception() is None]
             if stand:
