@@ -51,15 +51,15 @@ _PACED = "chunks=20,size=8,gap_ms=5"
 SCENARIOS: Sequence[Scenario] = (
     Scenario("direct json", "openai", None, _JSON, stream=False),
     Scenario("direct burst", "openai", None, _JSON, stream=True),
-    Scenario("openai>openai json", "openai", "chat", _JSON, stream=False),
-    Scenario("openai>openai burst", "openai", "chat", _JSON, stream=True),
-    Scenario("openai>openai paced", "openai", "chat", _PACED, stream=True),
-    Scenario("anthropic>anthropic json", "anthropic", "claude", _JSON, stream=False),
-    Scenario("anthropic>anthropic burst", "anthropic", "claude", _JSON, stream=True),
-    Scenario("openai>anthropic json", "openai", "claude", _JSON, stream=False),
-    Scenario("openai>anthropic burst", "openai", "claude", _JSON, stream=True),
-    Scenario("anthropic>openai json", "anthropic", "chat", _JSON, stream=False),
-    Scenario("anthropic>openai burst", "anthropic", "chat", _JSON, stream=True),
+    Scenario("openai>openai json", "openai", "bench-chat", _JSON, stream=False),
+    Scenario("openai>openai burst", "openai", "bench-chat", _JSON, stream=True),
+    Scenario("openai>openai paced", "openai", "bench-chat", _PACED, stream=True),
+    Scenario("anthropic>anthropic json", "anthropic", "bench-messages", _JSON, stream=False),
+    Scenario("anthropic>anthropic burst", "anthropic", "bench-messages", _JSON, stream=True),
+    Scenario("openai>anthropic json", "openai", "bench-messages", _JSON, stream=False),
+    Scenario("openai>anthropic burst", "openai", "bench-messages", _JSON, stream=True),
+    Scenario("anthropic>openai json", "anthropic", "bench-chat", _JSON, stream=False),
+    Scenario("anthropic>openai burst", "anthropic", "bench-chat", _JSON, stream=True),
 )
 
 

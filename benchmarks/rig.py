@@ -19,13 +19,13 @@ _START_SECONDS = 30
 _STOP_SECONDS = 20
 
 _CONFIG = """
-[nodes.chat]
+[nodes.bench-chat]
 format = "openai_chat"
 base_url = "{upstream}/v1"
 models = ["*"]
 resilience = "off"
 
-[nodes.claude]
+[nodes.bench-messages]
 format = "anthropic"
 base_url = "{upstream}"
 models = ["*"]
