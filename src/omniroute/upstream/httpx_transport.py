@@ -40,12 +40,12 @@ _PROXY_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 
 
 class HttpxTransport:
-    """One client per (proxy, private). Cookies are never kept, redirects never followed, the environment never asked."""
+    """One client per (proxy, private, TLS or not). Cookies are never kept, redirects never followed, the environment never asked."""
 
     def __init__(self, *, check_address: CheckAddress | None = None) -> None:
         self._check_address = check_address or egress.check_address
-        self._tls = tls_context()
-        self._clients: dict[tuple[str | None, bool], _Client] = {}
+        self._tls: ssl.SSLContext | None = None
+        self._clients: dict[tuple[str | None, bool, bool], _Client] = {}
         self._busy: Counter[str] = Counter()
 
     async def send(self, call: Call) -> HttpxReply:
@@ -87,10 +87,13 @@ class HttpxTransport:
         }
 
     async def _client(self, call: Call) -> _Client:
-        key = (call.proxy, call.private)
+        secure = call.url.startswith("https:") or (call.proxy or "").startswith("https:")
+        if secure and self._tls is None:
+            self._tls = await asyncio.to_thread(tls_context)
+        key = (call.proxy, call.private, secure)
         client = self._clients.pop(key, None)
         if client is None:
-            client = _Client(call, self._tls, None if call.private else self._check_address)
+            client = _Client(call, self._tls if secure else None, None if call.private else self._check_address)
         self._clients[key] = client  # the most recently used stands last
         for old in [k for k, c in self._clients.items() if not c.busy and k != key][: max(0, len(self._clients) - _CLIENTS)]:
             await self._clients.pop(old).http.aclose()
@@ -172,7 +175,7 @@ class HttpxReply:
 class _Client:
     """One httpx client, its transport and the number of open replies."""
 
-    def __init__(self, call: Call, tls: ssl.SSLContext, check_address: CheckAddress | None) -> None:
+    def __init__(self, call: Call, tls: ssl.SSLContext | None, check_address: CheckAddress | None) -> None:
         self.transport = _Wire(call.proxy, tls, _Backend(None if call.proxy else check_address))
         self.http = httpx.AsyncClient(transport=self.transport, trust_env=False, follow_redirects=False, timeout=None)  # noqa: S113 Deadline
         # The jar would carry one account's cookies into another account's calls.
@@ -183,7 +186,7 @@ class _Client:
 class _Wire(httpx.AsyncBaseTransport):
     """httpx's own transport over a pool whose network backend we choose, which httpx offers no way to do."""
 
-    def __init__(self, proxy: str | None, tls: ssl.SSLContext, backend: _Backend) -> None:
+    def __init__(self, proxy: str | None, tls: ssl.SSLContext | None, backend: _Backend) -> None:
         self._pool = _pool(proxy, tls, backend)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -330,7 +333,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self._inner.get_extra_info(info)
 
 
-def _pool(proxy: str | None, tls: ssl.SSLContext, backend: _Backend) -> httpcore.AsyncConnectionPool:
+def _pool(proxy: str | None, tls: ssl.SSLContext | None, backend: _Backend) -> httpcore.AsyncConnectionPool:
     common: dict[str, Any] = {
         "ssl_context": tls,
         "max_connections": None,  # how many calls run at once is routing's decision
@@ -347,6 +350,8 @@ def _pool(proxy: str | None, tls: ssl.SSLContext, backend: _Backend) -> httpcore
     url = httpcore.URL(scheme=parsed.url.raw_scheme, host=parsed.url.raw_host, port=parsed.url.port, target=b"/")
     if parsed.url.scheme.startswith("socks5"):
         return httpcore.AsyncSOCKSProxy(proxy_url=url, proxy_auth=parsed.raw_auth, **common)
+    if parsed.url.scheme == "https":
+        common["proxy_ssl_context"] = tls
     return httpcore.AsyncHTTPProxy(proxy_url=url, proxy_auth=parsed.raw_auth, **common)
 
 

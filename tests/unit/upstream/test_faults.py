@@ -121,7 +121,7 @@ def google(status: int, word: str, message: str = "no", *details: dict[str, Any]
         (400, openai("Unknown parameter: 'quota'."), "bad_request", 400),
         (400, openai("Invalid value for 'capacity': 429 too many requests"), "bad_request", 400),
         (400, openai("billing_address is not a valid field"), "bad_request", 400),
-        (422, {"detail": [{"loc": ["x"], "msg": "bad", "type": "missing", "input": {"code": "insufficient_quota"}}]}, "bad_request", 422),
+        (422, {"detail": [{"msg": "bad", "type": "missing", "input": {"code": "insufficient_quota"}}]}, "bad_request", 422),
         (500, openai("insufficient_quota is a word in a stack trace"), "server_error", 500),
     ],
 )  # fmt: skip

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from omniroute.core.ids import Clock
 from omniroute.upstream.call import Transport
-from omniroute.upstream.httpx_transport import HttpxTransport
+from omniroute.upstream.pool import PooledTransport
 
 
 class Http:
     name = "http"
 
     def make(self, clock: Clock) -> Transport:
-        return HttpxTransport()
+        return PooledTransport(clock=clock)
 
 
 WIRE = Http()
