@@ -164,7 +164,7 @@ def _read_error(error: Any, outer: dict[str, Any]) -> tuple[int, str, str]:
     numbers = (_as_status(error.get(key)) for key in ("code", "status", "status_code", "http_status"))
     status = next((number for number in numbers if number), None)
     if status is None:
-        status = next((found for word in words if (found := _WORD_STATUS.get(word.lower()))), None)
+        status = next((number for word in words if (number := _WORD_STATUS.get(word.lower()))), None)
     code = words[0] if words else ""
     return status or _status(outer, code), code, message
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from unit.translation.validators import anthropic_complaints, chat_complaints
 
 from omniroute._fast.envelope import scan
 from omniroute.core.errors import BadRequest
@@ -16,6 +15,7 @@ from omniroute.ir.caps import Profile
 from omniroute.translation.format import registry
 from omniroute.translation.ops import Op
 from omniroute.translation.request import translate_request
+from unit.translation.validators import anthropic_complaints, chat_complaints
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "requests"
 COMPLAINTS = {"openai_chat": chat_complaints, "anthropic": anthropic_complaints}

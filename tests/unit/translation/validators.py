@@ -12,11 +12,11 @@ _CHAT_TOP = set(
     "model messages audio frequency_penalty function_call functions logit_bias logprobs top_logprobs max_completion_tokens max_tokens "
     "metadata modalities moderation n parallel_tool_calls prediction presence_penalty prompt_cache_key prompt_cache_options "
     "prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop store stream stream_options "
-    "temperature tool_choice tools top_p user verbosity web_search_options".split()  # noqa: SIM905
+    "temperature tool_choice tools top_p user verbosity web_search_options".split()
 )
 _ANTHROPIC_TOP = set(
     "model max_tokens messages system stop_sequences stream tools tool_choice thinking output_config metadata service_tier speed "
-    "cache_control container inference_geo temperature top_p top_k".split()  # noqa: SIM905
+    "cache_control container inference_geo temperature top_p top_k".split()
 )
 _CHAT_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 _ANTHROPIC_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}\Z")

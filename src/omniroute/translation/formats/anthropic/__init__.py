@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from omniroute._fast.anthropic import AnthropicDecoder, AnthropicEncoder
+from omniroute._fast.codec import Decoder, Encoder
 from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.formats.anthropic.errors import encode_error, error_status
 from omniroute.translation.formats.anthropic.inplace import adjust, wants_usage
@@ -11,21 +11,14 @@ from omniroute.translation.formats.anthropic.request import decode_request, enco
 from omniroute.translation.formats.anthropic.response import decode_response, encode_response
 from omniroute.translation.rules import Rules
 
-if TYPE_CHECKING:
-    from omniroute._fast.codec import Decoder, Encoder
-
 __all__ = ["FORMAT"]
 
 
 def _decoder() -> Decoder:
-    from omniroute._fast.anthropic import AnthropicDecoder
-
     return AnthropicDecoder()
 
 
 def _encoder(meta: StreamMeta) -> Encoder:
-    from omniroute._fast.anthropic import AnthropicEncoder
-
     return AnthropicEncoder(meta.id, meta.model, meta.input_tokens, dict(meta.tool_names))
 
 

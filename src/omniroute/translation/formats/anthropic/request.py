@@ -44,7 +44,7 @@ def decode_request(body: bytes) -> ChatRequest:
     metadata = read.obj(fields, "metadata", "") or {}
     extra = {key: value for key, value in fields.items() if key not in _KNOWN}
     reasoning = _decode_thinking(fields, config)
-    if reasoning is None and fields.get("thinking") is not None:
+    if fields.get("thinking") is not None and (reasoning is None or reasoning.mode is None):
         extra["thinking"] = fields["thinking"]
     return ChatRequest(
         origin=NAME,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from omniroute._fast.codec import Decoder, Encoder
+from omniroute._fast.openai_chat import OpenAIChatDecoder, OpenAIChatEncoder
 from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.formats.openai_chat.errors import encode_error, error_status
 from omniroute.translation.formats.openai_chat.inplace import adjust, wants_usage
@@ -11,21 +11,14 @@ from omniroute.translation.formats.openai_chat.request import decode_request, en
 from omniroute.translation.formats.openai_chat.response import decode_response, encode_response
 from omniroute.translation.rules import Rules
 
-if TYPE_CHECKING:
-    from omniroute._fast.codec import Decoder, Encoder
-
 __all__ = ["FORMAT"]
 
 
 def _decoder() -> Decoder:
-    from omniroute._fast.openai_chat import OpenAIChatDecoder
-
     return OpenAIChatDecoder()
 
 
 def _encoder(meta: StreamMeta) -> Encoder:
-    from omniroute._fast.openai_chat import OpenAIChatEncoder
-
     return OpenAIChatEncoder(meta.id, meta.model, meta.created, meta.include_usage, dict(meta.tool_names))
 
 

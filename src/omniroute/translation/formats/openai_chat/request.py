@@ -93,7 +93,7 @@ def decode_request(body: bytes) -> ChatRequest:
         logprobs=read.flag(fields, "logprobs", ""),
         top_logprobs=read.integer(fields, "top_logprobs", "", low=0),
         n=read.integer(fields, "n", "", low=1),
-        user=read.text(fields, "user", "") or read.text(fields, "safety_identifier", ""),
+        user=_decode_user(fields),
         metadata=read.obj(fields, "metadata", ""),
         service_tier=read.text(fields, "service_tier", ""),
         response_format=_decode_response_format(fields),
@@ -105,6 +105,12 @@ def decode_request(body: bytes) -> ChatRequest:
         include_usage=bool(read.flag(options, "include_usage", "stream_options")),
         extra=extra,
     )
+
+
+def _decode_user(fields: dict[str, Any]) -> str | None:
+    """The end user's id; the newer ``safety_identifier`` (which also stays in ``extra``) stands in for a missing ``user``."""
+    user = read.text(fields, "user", "")
+    return read.text(fields, "safety_identifier", "") if user is None else user
 
 
 def _decode_reasoning(fields: dict[str, Any]) -> Reasoning | None:
