@@ -56,10 +56,10 @@ bench: $(PACKAGE)
 docs: $(PACKAGE)
 	$(BIN)/python docs/settings_table.py
 
-# The source archive first, then the wheel from the unpacked archive: nothing of this tree slips in.
+# The source archive first, then the wheel from the unpacked archive: nothing of this tree slips in. -g0: no debug information.
 wheel: $(PACKAGE)
 	@rm -rf dist && mkdir -p build
-	@$(BIN)/python -m build --no-isolation --outdir dist . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }
+	@CFLAGS="$$CFLAGS -g0" $(BIN)/python -m build --no-isolation --outdir dist . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }
 	@ls -l dist
 
 clean:
