@@ -10,7 +10,7 @@ import anthropic
 import httpx
 import openai
 import pytest
-from conftest import Server, Start, nodes
+from running.fixtures import Server, Start, nodes
 from upstream.script import Fault, Script
 from upstream.server import ScriptedUpstream
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import Server
+from running.fixtures import Server
 from upstream.script import Script, Text, Thinking, ToolCall, Usage
 from upstream.server import ScriptedUpstream
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import nodes
+from running.fixtures import nodes
 from upstream.script import Script
 from upstream.server import ScriptedUpstream
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,11 @@ class Baked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     error_profiles: dict[str, tuple[ErrorRule, ...]]
 
 
+@cache
 def load_catalogue(folder: Path = FOLDER) -> Catalogue:
     """The catalogue under ``folder``: ``providers/`` when it is there (development), else ``catalog.json`` (an installed wheel).
 
-    ConfigError names the file and the field that is wrong, or says that neither is there.
+    Read once a process: the files are part of the product. ConfigError names the file and the field that is wrong, or says that neither is there.
     """
     if (folder / PROVIDERS).is_dir():
         content = read_sources(folder)

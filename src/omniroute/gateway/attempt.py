@@ -19,7 +19,8 @@ from omniroute.gateway.report import Report
 from omniroute.routing.plan import Attempt
 from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.request import Translated, translate_request
-from omniroute.translation.response import Answer, answer_as_stream, error_in_body, stream_as_answer, translate_answer
+from omniroute.translation.errors import error_in_body
+from omniroute.translation.response import Answer, answer_as_stream, stream_as_answer, translate_answer
 from omniroute.translation.stream import bridge_for
 from omniroute.upstream import executor, faults
 from omniroute.upstream.call import Call, Reply, Transport
@@ -61,7 +62,7 @@ class Try:
             self.attempt.account,
             self.translated.body,
             model=self.attempt.target.profile.model,
-            path="chat_stream" if self.translated.stream and "chat_stream" in provider.paths else "chat",
+            path="chat" if self.upstream.name == provider.format else f"chat_{self.upstream.name}",
             stream=self.translated.stream,
             timers=executor.timers_for(provider, settings),
             client_headers=context.exchange.forwardable(self.upstream.forward_headers) if same else [],

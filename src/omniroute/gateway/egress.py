@@ -30,7 +30,7 @@ def stream_headers(format: Format, extra: Sequence[tuple[str, str]]) -> list[tup
 
 async def send_error(exchange: Exchange, format: Format, error: OmniRouteError) -> None:
     """The error as a finished answer in ``format``'s dialect, with Retry-After where waiting helps."""
-    status = error.http_status if isinstance(error, Fault) else error.status
+    status = format.error_status(error)
     headers = [JSON_TYPE]
     wait = error.retry_after if isinstance(error, (Fault, RequestError)) else None
     if wait is not None:

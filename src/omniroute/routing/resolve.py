@@ -82,9 +82,10 @@ def _forbidden(name: str) -> Forbidden:
 def _prefixed(snapshot: Snapshot, provider: Provider, rest: str, name: str) -> Target:
     if snapshot.catalogue.model(provider.id, rest) is None and not provider.passthrough_models:
         raise ModelNotFound(_unknown(snapshot, name), param="model")
-    if not snapshot.usable(provider):
+    found = target(snapshot, provider, rest)
+    if not snapshot.usable(provider, found.format):
         raise ModelNotFound(
-            f"{provider.name} cannot be used by this version yet (it speaks {provider.format}, signs by {provider.auth.scheme}).",
+            f"{name} cannot be used by this version yet (it speaks {found.format}, signed by {provider.auth_for(found.format).scheme}).",
             param="model",
             code="provider_not_supported",
         )
@@ -95,14 +96,14 @@ def _prefixed(snapshot: Snapshot, provider: Provider, rest: str, name: str) -> T
             param="model",
             code="provider_not_connected",
         )
-    return target(snapshot, provider, rest)
+    return found
 
 
 def _bare(snapshot: Snapshot, name: str) -> tuple[Target, ...]:
     """Connected providers that list ``name``, by tier."""
-    found = [p for p in snapshot.catalogue.providers_for_bare_model(name) if snapshot.connected(p)]
-    found.sort(key=lambda p: TIERS.index(p.tier))
-    return tuple(target(snapshot, p, name) for p in found)
+    found = [target(snapshot, p, name) for p in snapshot.catalogue.providers_for_bare_model(name) if snapshot.accounts.get(p.id)]
+    found.sort(key=lambda t: TIERS.index(t.provider.tier))
+    return tuple(t for t in found if snapshot.usable(t.provider, t.format))
 
 
 def _unknown(snapshot: Snapshot, name: str) -> str:
@@ -118,7 +119,7 @@ def usable_models(snapshot: Snapshot, grant: KeyGrant | None = None) -> list[tup
         for model in provider.models:
             if model.kind != "chat" or model.status == "gone":
                 continue
-            if grant is not None and not allows(grant, provider, model.id):
+            if not snapshot.usable(provider, model.format) or (grant is not None and not allows(grant, provider, model.id)):
                 continue
             found.append((provider, model))
     return found

@@ -42,11 +42,12 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     def connected(self, provider: Provider) -> bool:
         """Some enabled account exists and this build speaks the provider's language."""
-        return self.usable(provider) and bool(self.accounts.get(provider.id))
+        return bool(self.accounts.get(provider.id)) and self.usable(provider)
 
-    def usable(self, provider: Provider) -> bool:
-        """This build can talk to the provider at all."""
-        return provider.format in self.formats and provider.auth.scheme in self.schemes
+    def usable(self, provider: Provider, format: str | None = None) -> bool:
+        """This build can talk to the provider, in ``format`` where a model has one of its own."""
+        format = format or provider.format
+        return format in self.formats and provider.auth_for(format).scheme in self.schemes
 
     def connected_providers(self) -> list[Provider]:
         return [p for p in self.catalogue.providers if self.connected(p)]

@@ -65,7 +65,7 @@ class OmniRoute:
             raise
 
     async def __aenter__(self) -> Self:
-        await self._site.start()
+        await self._site.start()  # type: ignore[no-untyped-call]
         self._recorder.start()
         return self
 
@@ -73,7 +73,7 @@ class OmniRoute:
         try:
             await self._recorder.close()
             await self._transports.close()
-            await self._site.stop()
+            await self._site.stop()  # type: ignore[no-untyped-call]
         finally:
             await self.installation.close()
 

@@ -55,7 +55,7 @@ def build_snapshot(
     for row in stored.models:
         models.setdefault(row.provider, []).append(_custom_model(row))
     merged = catalogue.merge(
-        [*from_file.nodes, *_stored_nodes(stored.nodes, formats, catalogue)], models, changed=from_file.changed, disabled=disabled
+        [*from_file.nodes, *_stored_nodes(stored.nodes, formats)], models, changed=from_file.changed, disabled=disabled
     )
     accounts = [_stored_account(row, secret) for row, secret in stored.accounts]
     accounts += from_file.accounts
@@ -74,7 +74,7 @@ def build_snapshot(
     return snapshot, tuple(accounts)
 
 
-def _stored_nodes(rows: Iterable[NodeRow], formats: frozenset[str], catalogue: Catalogue) -> list[Provider]:
+def _stored_nodes(rows: Iterable[NodeRow], formats: frozenset[str]) -> list[Provider]:
     """Nodes of the store. One that this version cannot take (a format of a newer one) is left out, not lost: the row stays."""
     nodes = []
     for row in rows:
@@ -89,7 +89,7 @@ def _stored_nodes(rows: Iterable[NodeRow], formats: frozenset[str], catalogue: C
             "resilience": row.resilience,
         }
         try:
-            nodes.append(node_provider(parse_node(row.prefix, table, formats, catalogue), "database"))
+            nodes.append(node_provider(parse_node(row.prefix, table, formats, None), "database"))
         except ConfigError as error:
             log.warning("node left out", node=row.prefix, reason=error.message)
     return nodes

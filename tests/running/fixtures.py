@@ -20,8 +20,6 @@ from omniroute.server.app import OmniRoute
 from omniroute.server.installation import Launch
 from omniroute.server.lifecycle import Listener, bind
 
-pytest_plugins = ["upstream.fixtures"]
-
 
 @dataclass
 class Server:
@@ -30,12 +28,17 @@ class Server:
     app: OmniRoute
     url: str
     http: httpx.AsyncClient
+    closing: AsyncExitStack
 
     def openai(self, api_key: str = "none") -> openai.AsyncOpenAI:
-        return openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=api_key, max_retries=0)
+        client = openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=api_key, max_retries=0)
+        self.closing.push_async_callback(client.close)
+        return client
 
     def anthropic(self, api_key: str = "none") -> anthropic.AsyncAnthropic:
-        return anthropic.AsyncAnthropic(base_url=self.url, api_key=api_key, max_retries=0)
+        client = anthropic.AsyncAnthropic(base_url=self.url, api_key=api_key, max_retries=0)
+        self.closing.push_async_callback(client.close)
+        return client
 
     async def usage(self) -> list[Any]:
         """The ledger, oldest first, everything written."""
@@ -52,15 +55,16 @@ async def serving(data_dir: Path, config: str | None = None, **environ: str) -> 
         path = data_dir.parent / "omniroute.toml"
         path.write_text(config)
     launch = Launch(flags={"data_dir": str(data_dir)}, environ=environ, config=path)
-    sock = bind("127.0.0.1", 0)
-    port = sock.getsockname()[1]
     async with AsyncExitStack() as stack:
+        sock = stack.enter_context(bind("127.0.0.1", 0))
+        port = sock.getsockname()[1]
         app = await stack.enter_async_context(await OmniRoute.open(launch, SystemClock(), port=port))
         listener = Listener(app.front, [sock], drain=app.drain, busy=app.busy, deadline=5)
         task = asyncio.ensure_future(listener.run(signals=False))
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20))
         try:
-            yield Server(app, f"http://127.0.0.1:{port}", client)
+            async with AsyncExitStack() as closing:
+                client = await closing.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20))
+                yield Server(app, f"http://127.0.0.1:{port}", client, closing)
         finally:
             listener.stop()
             await task

@@ -1,0 +1,1 @@
+"""A running OmniRoute for end-to-end tests."""
