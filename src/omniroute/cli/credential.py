@@ -25,7 +25,7 @@ def read_credential(state: State, api_key_env: str | None, api_key_stdin: bool, 
     given = from_variable_or_stdin(state, api_key_env, api_key_stdin, "api-key")
     if given is not None or prompt is None:
         return given
-    if not sys.stdin.isatty():
+    if not _on_terminal():
         raise Failure("no terminal to ask on: give --api-key-env NAME or --api-key-stdin", USAGE)
     answer: str = click.prompt(prompt, hide_input=True, err=True)
     return answer.strip()
@@ -46,3 +46,7 @@ def from_variable_or_stdin(state: State, variable: str | None, stdin: bool, opti
             raise Failure("standard input holds nothing", USAGE)
         return value
     return None
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty()

@@ -27,9 +27,10 @@ def _keep_color(ctx: click.Context, param: click.Parameter, value: bool) -> bool
     return value
 
 
-def _global_options() -> list[click.Option]:
-    path = click.Path(dir_okay=False, path_type=Path)
-    folder = click.Path(file_okay=False, path_type=Path)
+def global_options() -> list[click.Option]:
+    """Fresh ones for one command."""
+    # Whether it is there and usable is said by whoever opens it: the same sentence as for the environment's value.
+    path = click.Path(path_type=Path)
     kept: dict[str, Any] = {"expose_value": False, "callback": _keep}
     return [
         click.Option(["--json", "as_json"], is_flag=True, help="Print data as one JSON object.", **kept),
@@ -38,7 +39,7 @@ def _global_options() -> list[click.Option]:
             ["--no-color"], is_flag=True, help="No colours (as NO_COLOR does).", expose_value=False, callback=_keep_color
         ),
         click.Option(["--config"], type=path, metavar="FILE", help="Config file (TOML).", **kept),
-        click.Option(["--data-dir"], type=folder, metavar="DIR", help="Where the database and the keys live.", **kept),
+        click.Option(["--data-dir"], type=path, metavar="DIR", help="Where the database and the keys live.", **kept),
         click.Option(["--url"], metavar="URL", help="A running server to talk to, instead of the local one.", **kept),
         click.Option(["-y", "--yes"], is_flag=True, help="Do not ask before removing something.", **kept),
     ]
@@ -50,7 +51,7 @@ class Command(click.Command):
     def __init__(self, *args: Any, examples: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
-        self.shared = _global_options()
+        self.shared = global_options()
         self.params.extend(self.shared)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -23,7 +23,6 @@ from omniroute.core.settings import Settings
 from omniroute.operations import runtime
 from omniroute.operations.finding import Finding, error, ok, warning
 from omniroute.operations.loopback import is_loopback
-from omniroute.translation.format import registry
 
 MINIMUM_PYTHON = (3, 11)
 _SANE_CLOCK = 1_735_689_600  # 2025-01-01: older than any release of this program
@@ -97,7 +96,13 @@ def providers_configured(file: ConfigFile | None, settings: Settings, environ: M
     except ConfigError as problem:
         return [error("catalogue.load", problem.message, "reinstall OmniRoute")]
     findings = [ok("catalogue.load", f"{len(catalogue.providers)} providers are known")]
-    formats = registry()
+    try:
+        # Imported here: it needs the compiled modules, and whoever calls the doctor may lack them.
+        from omniroute.translation.format import registry
+
+        formats = registry()
+    except ImportError as problem:
+        return [*findings, error("formats.load", f"the formats do not load: {problem}", "build and install again")]
     if file is not None:
         try:
             said = configured(file, catalogue, formats.names(), environ)

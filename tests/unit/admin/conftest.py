@@ -45,20 +45,43 @@ KEY_SECRET = b"k" * 32
 PASSWORD = "correct horse battery"
 
 ALPHA = Provider(
-    id="alpha", prefix="al", name="Alpha", format="openai_chat", base_url="https://alpha.example/v1", auth=Auth(scheme="bearer"),
-    env_keys=("ALPHA_API_KEY",), models=(Model(id="small", limits=Limits(context=8000)), Model(id="draw", kind="images")),
-)  # fmt: skip
+    id="alpha",
+    prefix="al",
+    name="Alpha",
+    format="openai_chat",
+    base_url="https://alpha.example/v1",
+    auth=Auth(scheme="bearer"),
+    env_keys=("ALPHA_API_KEY",),
+    models=(Model(id="small", limits=Limits(context=8000)), Model(id="draw", kind="images")),
+)
 REGION = Provider(
-    id="regional", prefix="rg", name="Regional", format="openai_chat", base_url="https://{region}.regional.example/v1",
-    auth=Auth(scheme="bearer"), url_vars=("region",),
-)  # fmt: skip
+    id="regional",
+    prefix="rg",
+    name="Regional",
+    format="openai_chat",
+    base_url="https://{region}.regional.example/v1",
+    auth=Auth(scheme="bearer"),
+    url_vars=("region",),
+)
 FUTURE = Provider(
-    id="future", prefix="fu", name="Future", format="telepathy", base_url="https://future.example", auth=Auth(scheme="oauth"), tier="subscription",
-)  # fmt: skip
+    id="future",
+    prefix="fu",
+    name="Future",
+    format="telepathy",
+    base_url="https://future.example",
+    auth=Auth(scheme="oauth"),
+    tier="subscription",
+)
 BUILTIN = Provider(
-    id="within", prefix="wi", name="Within", format="openai_chat", base_url="builtin:", auth=Auth(scheme="none", optional=True), wire="builtin",
+    id="within",
+    prefix="wi",
+    name="Within",
+    format="openai_chat",
+    base_url="builtin:",
+    auth=Auth(scheme="none", optional=True),
+    wire="builtin",
     models=(Model(id="echo"),),
-)  # fmt: skip
+)
 
 
 @dataclass

@@ -120,8 +120,10 @@ async def test_a_tampered_session_is_no_session(world: Any) -> None:
         f"{expires}.{generation}.{nonce}.{signature[:-1]}",
         f"{expires}.{generation}.{nonce}.",
         f"{expires}.{generation}.{nonce}",
-        "..." , "x", "é.1.2.3",
-    ]  # fmt: skip
+        "...",
+        "x",
+        "é.1.2.3",
+    ]
     async with world.client(token=False) as client:
         for value in forged:
             answer = await client.get("/api/keys", headers=[(b"cookie", f"omniroute_session={value}".encode("latin-1"))])

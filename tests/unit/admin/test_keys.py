@@ -26,8 +26,11 @@ async def test_the_life_of_a_key(world: Any, client: httpx.AsyncClient) -> None:
 
     changed = await client.patch(f"/api/keys/{key['id']}", json={"name": "desk", "models": [], "expires_at": None})
     assert {k: changed.json()[k] for k in ("name", "models", "providers", "expires_at")} == {
-        "name": "desk", "models": [], "providers": ["al"], "expires_at": None,
-    }  # fmt: skip
+        "name": "desk",
+        "models": [],
+        "providers": ["al"],
+        "expires_at": None,
+    }
 
     rotated = (await client.post(f"/api/keys/{key['id']}/rotate", json={})).json()
     assert rotated["id"] == key["id"]

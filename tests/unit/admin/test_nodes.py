@@ -18,10 +18,19 @@ async def test_the_life_of_a_node(world: Any, client: httpx.AsyncClient) -> None
     )
     assert made.status_code == 201, made.text
     node = made.json()
-    assert {k: node[k] for k in ("id", "prefix", "name", "base_url", "models", "has_secret", "source", "read_only", "resilience")} == {
-        "id": "lab", "prefix": "lab", "name": "lab", "base_url": "http://127.0.0.1:9900/v1", "models": ["m1", "*"], "has_secret": True,
-        "source": "database", "read_only": False, "resilience": True,
-    }  # fmt: skip
+    assert {
+        k: node[k] for k in ("id", "prefix", "name", "base_url", "models", "has_secret", "source", "read_only", "resilience")
+    } == {
+        "id": "lab",
+        "prefix": "lab",
+        "name": "lab",
+        "base_url": "http://127.0.0.1:9900/v1",
+        "models": ["m1", "*"],
+        "has_secret": True,
+        "source": "database",
+        "read_only": False,
+        "resilience": True,
+    }
     assert "a-team-token-123456" not in made.text
     provider = world.services.catalogue().by_prefix("lab")
     assert (provider.origin, provider.private, provider.passthrough_models) == ("database", True, True)
@@ -108,8 +117,13 @@ async def test_nodes_of_the_file_are_read_only(opened: Any) -> None:
     async with opened(file={"nodes": {"lab": table}}) as world, world.client() as client:
         (node,) = (await client.get("/api/provider-nodes")).json()["data"]
         assert {k: node[k] for k in ("id", "source", "read_only", "models", "timeouts", "has_secret")} == {
-            "id": "lab", "source": "file", "read_only": True, "models": ["m"], "timeouts": {"connect": 1.0}, "has_secret": True,
-        }  # fmt: skip
+            "id": "lab",
+            "source": "file",
+            "read_only": True,
+            "models": ["m"],
+            "timeouts": {"connect": 1.0},
+            "has_secret": True,
+        }
         assert (await client.get("/api/provider-nodes/lab")).json() == node
         for method in ("PUT", "DELETE"):
             answer = await client.request(method, "/api/provider-nodes/lab", json={})

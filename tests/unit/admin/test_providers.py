@@ -21,10 +21,19 @@ async def connect(client: httpx.AsyncClient, **more: Any) -> dict[str, Any]:
 
 async def test_the_life_of_an_account(world: Any, client: httpx.AsyncClient) -> None:
     made = await connect(client, name="work", priority=5)
-    assert {k: made[k] for k in ("provider", "provider_name", "prefix", "name", "source", "state", "priority", "enabled", "read_only")} == {
-        "provider": "alpha", "provider_name": "Alpha", "prefix": "al", "name": "work", "source": "database", "state": "connected",
-        "priority": 5, "enabled": True, "read_only": False,
-    }  # fmt: skip
+    assert {
+        k: made[k] for k in ("provider", "provider_name", "prefix", "name", "source", "state", "priority", "enabled", "read_only")
+    } == {
+        "provider": "alpha",
+        "provider_name": "Alpha",
+        "prefix": "al",
+        "name": "work",
+        "source": "database",
+        "state": "connected",
+        "priority": 5,
+        "enabled": True,
+        "read_only": False,
+    }
     assert made["secret_hint"] == "sk-alpha…cdef"
     account = world.services.snapshot().accounts["alpha"][0]
     assert account.secret.reveal() == SECRET
@@ -46,10 +55,15 @@ async def test_no_answer_holds_a_credential(world: Any, client: httpx.AsyncClien
     made = await connect(client)
     world.tests[made["id"]] = services.TestResult(True, 200, "fine", 12.0, "small")
     for method, path in (
-        ("GET", "/api/providers"), ("GET", f"/api/providers/{made['id']}"), ("PUT", f"/api/providers/{made['id']}"),
-        ("POST", f"/api/providers/{made['id']}/test"), ("GET", "/api/providers/catalogue"), ("GET", "/api/monitoring/health"),
-        ("GET", "/api/settings"), ("GET", "/api/compliance/audit-log"),
-    ):  # fmt: skip
+        ("GET", "/api/providers"),
+        ("GET", f"/api/providers/{made['id']}"),
+        ("PUT", f"/api/providers/{made['id']}"),
+        ("POST", f"/api/providers/{made['id']}/test"),
+        ("GET", "/api/providers/catalogue"),
+        ("GET", "/api/monitoring/health"),
+        ("GET", "/api/settings"),
+        ("GET", "/api/compliance/audit-log"),
+    ):
         answer = await client.request(method, path, json={} if method != "GET" else None)
         assert answer.status_code == 200, path
         assert SECRET not in answer.text, path
@@ -108,8 +122,13 @@ async def test_a_live_test_is_remembered(world: Any, client: httpx.AsyncClient) 
     world.tests[made["id"]] = services.TestResult(False, 401, "the key was refused", None, "small")
     result = await client.post(path + "/test")
     assert result.json() == {
-        "id": made["id"], "ok": False, "status": 401, "message": "the key was refused", "first_token_ms": None, "model": "small",
-    }  # fmt: skip
+        "id": made["id"],
+        "ok": False,
+        "status": 401,
+        "message": "the key was refused",
+        "first_token_ms": None,
+        "model": "small",
+    }
     after = (await client.get(path)).json()
     assert (after["state"], after["last_error"], after["last_test_at"]) == ("failing", "the key was refused", world.clock.now())
     world.tests[made["id"]] = services.TestResult(True, 200, "", 31.5, "small")
@@ -140,8 +159,11 @@ async def test_the_catalogue_says_what_connecting_takes(client: httpx.AsyncClien
     await connect(client)
     catalogue = {p["id"]: p for p in (await client.get("/api/providers/catalogue")).json()["data"]}
     assert {name: p["state"] for name, p in catalogue.items()} == {
-        "alpha": "connected", "regional": "not connected", "future": "not supported", "within": "connected",
-    }  # fmt: skip
+        "alpha": "connected",
+        "regional": "not connected",
+        "future": "not supported",
+        "within": "connected",
+    }
     assert catalogue["future"]["tier"] == "subscription"
     assert (catalogue["alpha"]["needs_key"], catalogue["within"]["needs_key"]) == (True, False)
     assert catalogue["regional"]["url_vars"] == ["region"]

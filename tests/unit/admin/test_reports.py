@@ -12,10 +12,20 @@ from omniroute.storage.usage import UsageRow
 
 def row(number: int, **more: Any) -> UsageRow:
     base: dict[str, Any] = {
-        "request_id": f"req_{number}", "attempt": 1, "started_at": 1_700_000_000.0 + number, "provider": "alpha", "model": "small",
-        "client_format": "openai_chat", "upstream_format": "openai_chat", "stream": True, "status": 200, "outcome": "ok",
-        "input_tokens": 10, "output_tokens": 2, "cost_usd": 0.5,
-    }  # fmt: skip
+        "request_id": f"req_{number}",
+        "attempt": 1,
+        "started_at": 1_700_000_000.0 + number,
+        "provider": "alpha",
+        "model": "small",
+        "client_format": "openai_chat",
+        "upstream_format": "openai_chat",
+        "stream": True,
+        "status": 200,
+        "outcome": "ok",
+        "input_tokens": 10,
+        "output_tokens": 2,
+        "cost_usd": 0.5,
+    }
     return UsageRow(**{**base, **more})
 
 
@@ -70,8 +80,10 @@ async def test_the_model_catalogue(client: httpx.AsyncClient) -> None:
     assert [m["id"] for m in (await client.get("/api/models/catalog")).json()["data"]] == ["wi/echo"]
     everything = (await client.get("/api/models/catalog?all=true")).json()["data"]
     assert [(m["id"], m["kind"], m["connected"]) for m in everything] == [
-        ("al/small", "chat", False), ("al/draw", "images", False), ("wi/echo", "chat", True),
-    ]  # fmt: skip
+        ("al/small", "chat", False),
+        ("al/draw", "images", False),
+        ("wi/echo", "chat", True),
+    ]
     assert everything[0]["context"] == 8000
     narrowed = (await client.get("/api/models/catalog?all=true&provider=al&kind=chat")).json()["data"]
     assert [m["id"] for m in narrowed] == ["al/small"]

@@ -25,8 +25,11 @@ async def test_every_setting_is_listed_with_its_origin(opened: Any) -> None:
             text = (await client.get("/api/settings")).text
     assert list(found) == list(SETTINGS)
     assert {n: found[n]["origin"] for n in ("port", "data_dir", "log_level", "demo_provider")} == {
-        "port": "flag", "data_dir": "environment", "log_level": "file", "demo_provider": "default",
-    }  # fmt: skip
+        "port": "flag",
+        "data_dir": "environment",
+        "log_level": "file",
+        "demo_provider": "default",
+    }
     assert (found["jwt_secret"]["value"], found["jwt_secret"]["is_set"]) == (None, True)
     assert "very-secret-value" not in text
     assert found["connect_timeout"]["editable"]
@@ -37,14 +40,16 @@ async def test_changing_and_returning_to_the_default(world: Any, client: httpx.A
     answer = await client.put("/api/settings", json={"connect_timeout": 3, "log_level": "debug"})
     assert answer.status_code == 200
     assert [(s["name"], s["value"], s["origin"]) for s in answer.json()["data"]] == [
-        ("connect_timeout", 3.0, "database"), ("log_level", "debug", "database"),
-    ]  # fmt: skip
+        ("connect_timeout", 3.0, "database"),
+        ("log_level", "debug", "database"),
+    ]
     assert answer.json()["restart_required"] == ["log_level"]
     assert world.services.settings().connect_timeout == 3.0
     back = await client.patch("/api/settings", json={"connect_timeout": None, "total_timeout": None})
     assert [(s["name"], s["value"], s["origin"]) for s in back.json()["data"]] == [
-        ("connect_timeout", 10.0, "default"), ("total_timeout", None, "default"),
-    ]  # fmt: skip
+        ("connect_timeout", 10.0, "default"),
+        ("total_timeout", None, "default"),
+    ]
     assert [row.action for row in await world.services.audit.list()] == ["settings.update"] * 2
 
 
