@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -70,9 +71,14 @@ class RawServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def tls_url(self) -> str:
+        """For a server that runs with TLS: certificates are for names."""
+        return f"https://localhost:{self.port}"
+
     @asynccontextmanager
-    async def run(self) -> AsyncIterator[RawServer]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def run(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawServer]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
@@ -158,5 +164,27 @@ def say_and_hang(*parts: bytes) -> Answer:
     async def answer(connection: Connection) -> None:
         await connection.say(*parts)
         await connection.hang()
+
+    return answer
+
+
+def relay_to(port: int) -> Answer:
+    """What a proxy does after CONNECT: carry bytes both ways until one side ends."""
+
+    async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            target.write(data)
+            await target.drain()
+
+    async def answer(connection: Connection) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await connection.say(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        sides = [asyncio.create_task(carry(connection.reader, writer)), asyncio.create_task(carry(reader, connection.writer))]
+        await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)
+        for side in sides:
+            side.cancel()
+        await asyncio.gather(*sides, return_exceptions=True)
+        writer.transport.abort()
+        connection.writer.close()
 
     return answer

@@ -40,7 +40,7 @@ _PROXY_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 
 
 class HttpxTransport:
-    """One client per (proxy, private, TLS or not). Cookies are never kept, redirects never followed, the environment never asked."""
+    """One client per (proxy, private, TLS or not). No cookies, no redirects, nothing from the environment but TLS trust."""
 
     def __init__(self, *, check_address: CheckAddress | None = None) -> None:
         self._check_address = check_address or egress.check_address
@@ -54,16 +54,15 @@ class HttpxTransport:
         if call.proxy and not call.private:
             egress.check_host(call.host)
         client = await self._client(call)
-        deadline = Deadline(call)
         where = place(call)
         self._busy[where] += 1
+        client.busy += 1
         try:
-            response = await self._head(client, call, deadline)
-            reply = HttpxReply(response, call, lambda: self._done(client, where))
-            client.busy += 1
+            response = await self._head(client, call, Deadline(call))
         except BaseException:
-            self._forget(where)
+            self._done(client, where)
             raise
+        reply = HttpxReply(response, call, lambda: self._done(client, where))
         try:
             check_encoding(reply.headers, where)
         except BadAnswer:
@@ -117,9 +116,6 @@ class HttpxTransport:
 
     def _done(self, client: _Client, where: str) -> None:
         client.busy -= 1
-        self._forget(where)
-
-    def _forget(self, where: str) -> None:
         self._busy[where] -= 1
         if not self._busy[where]:
             del self._busy[where]
@@ -173,7 +169,7 @@ class HttpxReply:
 
 
 class _Client:
-    """One httpx client, its transport and the number of open replies."""
+    """One httpx client, its transport and the number of its open calls."""
 
     def __init__(self, call: Call, tls: ssl.SSLContext | None, check_address: CheckAddress | None) -> None:
         self.transport = _Wire(call.proxy, tls, _Backend(None if call.proxy else check_address))

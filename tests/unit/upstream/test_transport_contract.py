@@ -32,6 +32,7 @@ from upstream.raw import (
     RawServer,
     chunk,
     head,
+    relay_to,
     say,
     say_and_close,
     say_and_hang,
@@ -574,14 +575,30 @@ def self_signed(directory: Path) -> ssl.SSLContext:
 
 
 async def test_a_certificate_that_nobody_vouches_for(transport: Transport, tmp_path: Path) -> None:
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
+    async with RawServer(say(whole(b"ok"))).run(self_signed(tmp_path)) as server:
+        with pytest.raises(NetworkFault, match=r"(?i)certificate|tls"):
+            await transport.send(call(server.tls_url))
+    assert not server.requests
 
-    server = await asyncio.start_server(handler, "127.0.0.1", 0, ssl=self_signed(tmp_path))
-    port = server.sockets[0].getsockname()[1]
-    with pytest.raises(NetworkFault, match=r"(?i)certificate|tls"):
-        await transport.send(call(f"https://localhost:{port}"))
-    server.close()
+
+async def test_a_certificate_for_another_name(transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "self-signed.pem"))
+    async with RawServer(say(whole(b"ok"))).run(self_signed(tmp_path)) as server:
+        with pytest.raises(NetworkFault, match=r"(?i)certificate|tls"):
+            await transport.send(call(server.tls_url.replace("localhost", "127.0.0.1")))
+    assert not server.requests
+
+
+async def test_tls_with_the_machines_own_trust(transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "self-signed.pem"))
+    async with RawServer(say(head(transfer_encoding="chunked"), chunk(b"hello"), LAST_CHUNK)).run(
+        self_signed(tmp_path)
+    ) as server:
+        for _ in range(2):
+            _, body = await ask(transport, call(server.tls_url, body=BODY * 100_000))
+            assert body == b"hello"
+    assert len(server.connections) == 1
+    assert server.requests[1].body == BODY * 100_000
 
 
 # -- through a proxy ---------------------------------------------------------------------------------------------------
@@ -609,6 +626,19 @@ async def test_https_through_an_http_proxy_is_a_tunnel(transport: Transport) -> 
             await transport.send(call("https://192.0.2.7", headers=[("authorization", "Bearer s")], proxy=server.url))
     assert server.requests[0].line == "CONNECT 192.0.2.7:443 HTTP/1.1"
     assert server.requests[0].header("authorization") is None, "the proxy must not see the credential"
+
+
+async def test_tls_through_a_tunnel(transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "self-signed.pem"))
+    async with (
+        RawServer(say(whole(b"secret"))).run(self_signed(tmp_path)) as server,
+        RawServer(relay_to(server.port)).run() as proxy,
+    ):
+        for _ in range(2):
+            _, body = await ask(transport, call(server.tls_url, proxy=proxy.url))
+            assert body == b"secret"
+    assert [request.line for request in proxy.requests] == [f"CONNECT localhost:{server.port} HTTP/1.1"]
+    assert server.requests[0].line == "POST /v1/chat?x=1 HTTP/1.1"
 
 
 async def test_a_proxy_is_no_way_round_the_guard(transport: Transport) -> None:
