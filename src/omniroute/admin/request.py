@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 MAX_BODY = 1024 * 1024
 _PATH = re.compile(r"at `\$\.?([^`]+)`")
+_WHOLE = re.compile(r"[0-9]{1,19}")  # more digits fit no column, and int() refuses thousands of them
 _FIELD = re.compile(r"field `([^`]+)`")
 
 
@@ -77,7 +78,7 @@ class AdminRequest:
         raw = self.query.get(name)
         if raw is None:
             return default
-        if not raw.isascii() or not raw.isdigit() or not minimum <= int(raw) <= maximum:
+        if not _WHOLE.fullmatch(raw) or not minimum <= int(raw) <= maximum:
             raise BadRequest(f"{name} must be a whole number from {minimum} to {maximum}", param=name)
         return int(raw)
 

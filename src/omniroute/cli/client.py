@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, ExitStack
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
+import click
 import httpx
+import structlog
 
 from omniroute.cli.failure import AUTH, FAILURE, USAGE, Failure, not_running
 from omniroute.core import json
+from omniroute.core.redact import redact_text
 from omniroute.operations import runtime
 from omniroute.operations.loopback import is_loopback
 from omniroute.storage.secrets import ADMIN_TOKEN_FILE, read_admin_token
@@ -117,6 +121,7 @@ class AdminClient:
         self.online, self.url, self._token, self._send = True, url, token, client.send
 
     def _go_offline(self, offline_app: OfflineApp) -> None:
+        self._closing.enter_context(_logs_on_stderr())
         runner = self._closing.enter_context(asyncio.Runner())
         opened = offline_app(self.data_dir, self._config)
         app = runner.run(_enter(opened))
@@ -140,6 +145,25 @@ class AdminClient:
 def segment(text: str) -> str:
     """``text`` as one path segment."""
     return quote(text, safe="")
+
+
+@contextmanager
+def _logs_on_stderr() -> Iterator[None]:
+    """While the application works in this process, its warnings are messages: stdout is for data."""
+    if structlog.is_configured():
+        yield
+        return
+    structlog.configure(processors=[_say], wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+
+
+def _say(_logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+    about = ", ".join(f"{name} {value!r}" for name, value in event.items() if name != "event")
+    click.echo(redact_text(f"{method.capitalize()}: {event['event']}{f' ({about})' if about else ''}"), err=True)
+    raise structlog.DropEvent
 
 
 async def _enter(opened: AbstractAsyncContextManager[Any]) -> Any:

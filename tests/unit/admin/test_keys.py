@@ -78,7 +78,7 @@ async def test_a_wrong_body_names_the_field(world: Any, client: httpx.AsyncClien
     assert await world.services.keys.list() == []
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"null", b'{"name":"a"}{}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"null", b'{"name":"a"}{}', b'{"name":"\\ud800"}'])
 async def test_bad_json_is_400(client: httpx.AsyncClient, content: bytes) -> None:
     answer = await client.post("/api/keys", content=content, headers={"content-type": "application/json; charset=utf-8"})
     assert answer.status_code == 400

@@ -50,7 +50,16 @@ async def test_history_is_filtered(world: Any, client: httpx.AsyncClient) -> Non
 
 @pytest.mark.parametrize(
     "params",
-    [{"limit": 0}, {"limit": "x"}, {"limit": 1001}, {"cursor": "x"}, {"colour": "red"}, {"since": "now"}, {"status": "bad"}],
+    [
+        {"limit": 0},
+        {"limit": "x"},
+        {"limit": 1001},
+        {"limit": "9" * 5000},
+        {"cursor": "x"},
+        {"colour": "red"},
+        {"since": "now"},
+        {"status": "bad"},
+    ],
 )
 async def test_wrong_questions_are_400(client: httpx.AsyncClient, params: dict[str, Any]) -> None:
     answer = await client.get("/api/usage/history", params=params)

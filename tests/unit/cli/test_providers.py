@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
+
+from omniroute.core.ids import SystemClock
+from omniroute.storage import Database, NodeRepository, Vault
 
 SECRET = "sk-provider-0123456789abcdef"
 NODE = ("nodes", "add", "lab", "--format", "openai_chat", "--base-url", "http://127.0.0.1:9/v1")
@@ -108,3 +113,17 @@ def test_models(run: Any, fails: Any) -> None:
     assert len(run.json("models", "--all")["data"]) > len(usable)
     assert run("models").stdout.splitlines()[0].split()[0] == "MODEL"
     fails(run("models", "--provider", "nobody"), 1, "nobody")
+
+
+def test_a_warning_of_the_application_stays_off_stdout(run: Any) -> None:
+    run(*NODE)
+
+    async def spoil() -> None:
+        async with await Database.open(run.data_dir, clock=SystemClock()) as db:
+            await NodeRepository(db, await Vault.open(db)).update("lab", format="a_format_of_next_year")
+
+    asyncio.run(spoil())
+    result = run("keys", "list", "--json")
+    assert json.loads(result.stdout) == {"data": []}
+    assert "Warning: node left out" in result.stderr
+    assert "lab" in result.stderr
