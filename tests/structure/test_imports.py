@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 
-from structure.source_tree import module_name, python_files, tree_of
+from structure.source_tree import ROOT, module_name, python_files, tree_of
 
 # Third-party packages are loaded once, then each module of ours is imported in a fork of its own.
 _PROGRAM = """
@@ -52,3 +55,16 @@ def test_each_module_imports_alone() -> None:
         check=False,
     )
     assert run.returncode == 0, "\n" + run.stderr
+
+
+def test_what_is_imported_is_declared() -> None:
+    """A package that comes along with another one today may not come tomorrow."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[\\[<>=!~; ]", entry)[0].lower() for entry in project["dependencies"]}
+    providers = packages_distributions()
+    undeclared = {
+        name
+        for name in (full.split(".")[0] for full in _third_party())
+        if not {distribution.lower() for distribution in providers.get(name, [])} & declared
+    }
+    assert not undeclared
