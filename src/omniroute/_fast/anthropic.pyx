@@ -3,7 +3,7 @@
 
 from hashlib import sha256
 
-from omniroute._fast.buffer cimport Buffer, clear, fresh, put, put_buffer, put_plain, put_string, put_value, puts, release
+from omniroute._fast.buffer cimport Buffer, clear, fresh, put_buffer, put_bytes, put_plain, put_string, put_value, puts, release
 from omniroute._fast.events cimport (
     BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, PING, REDACTED, SIGNATURE, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH,
     STOP_NONE, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, Usage, merge,
@@ -89,9 +89,9 @@ cdef class AnthropicEncoder(Encoder):
         if usage.input < 0:
             usage.input = self.input_estimate
         puts(&self.out, b'event: message_start\ndata: {"type":"message_start","message":{"id":"')
-        put(&self.out, <const char *> self.id, len(self.id))
+        put_bytes(&self.out, <const char *> self.id, len(self.id))
         puts(&self.out, b'","type":"message","role":"assistant","model":"')
-        put(&self.out, <const char *> self.model, len(self.model))
+        put_bytes(&self.out, <const char *> self.model, len(self.model))
         puts(&self.out, b'","content":[],"stop_reason":null,"stop_sequence":null,')
         write_anthropic_usage(&self.out, &usage, usage.output)
         puts(&self.out, b"}}\n\n")
@@ -192,7 +192,7 @@ cdef class AnthropicEncoder(Encoder):
             out.failed = True
             legal = b""
         release(&plain)
-        put(out, <const char *> legal, len(legal))
+        put_bytes(out, <const char *> legal, len(legal))
 
     cdef void _end(self) noexcept:
         cdef Event empty

@@ -3,7 +3,7 @@
 
 from libc.stdlib cimport free, realloc
 
-from omniroute._fast.buffer cimport Buffer, clear, fresh, put, put_string, release
+from omniroute._fast.buffer cimport Buffer, clear, fresh, put_bytes, put_string, release
 from omniroute._fast.events cimport (
     BLOCK_OPEN, CITATION, END, ERROR, ESCAPED, EXTRA, JSON, PING, REDACTED, SIGNATURE, START, STOP, STOP_CONTEXT, STOP_LENGTH,
     STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_STOP, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, prepare, settled,
@@ -11,12 +11,60 @@ from omniroute._fast.events cimport (
 from omniroute._fast.faults cimport read_fault
 from omniroute._fast.frames cimport anthropic_error, anthropic_ping, anthropic_stop
 from omniroute._fast.scan cimport (
-    Member, Value, Walk, enter, find, integer_of, is_object, is_string, key_is, next_member, raw_of, same, skip_space, text_is, text_of,
-    whole_value,
+    Member, Value, Walk, enter, enter_at, find, integer_of, is_object, is_string, key_is, next_member, no_value, raw_of, same, skip_space,
+    text_is, text_of,
 )
 from omniroute._fast.sse cimport Sse
 from omniroute._fast.stream cimport SKIPPED, TAKEN, Decoder
 from omniroute._fast.usage cimport read_anthropic_usage
+
+
+cdef const char *read_parts(const char *p, const char *end, Parts *parts) noexcept nogil:
+    """Find what any event may have at its top level; the byte behind it, NULL if it is not a JSON object."""
+    cdef Walk walk
+    cdef Member member
+    parts.type = parts.index = parts.delta = parts.block = parts.message = parts.usage = parts.error = no_value()
+    enter_at(&walk, p, end)
+    while p[0] == c'{' and next_member(&walk, &member):
+        if key_is(&member, b"type"):
+            parts.type = member.value
+        elif key_is(&member, b"index"):
+            parts.index = member.value
+        elif key_is(&member, b"delta"):
+            parts.delta = member.value
+        elif key_is(&member, b"content_block"):
+            parts.block = member.value
+        elif key_is(&member, b"message"):
+            parts.message = member.value
+        elif key_is(&member, b"usage"):
+            parts.usage = member.value
+        elif key_is(&member, b"error"):
+            parts.error = member.value
+    if walk.failed or p[0] != c'{':
+        return NULL
+    return walk.p
+
+
+cdef void read_delta(const Value *delta, Slice *type, Value *content) noexcept nogil:
+    """The type of a content block's delta and the one value it carries."""
+    cdef Walk walk
+    cdef Member member
+    type.p = NULL
+    type.n = 0
+    content[0] = no_value()
+    enter(&walk, delta)
+    while is_object(delta) and next_member(&walk, &member):
+        if key_is(&member, b"type"):
+            text_of(&member.value, type)
+        elif (key_is(&member, b"text") or key_is(&member, b"partial_json") or key_is(&member, b"thinking")
+                or key_is(&member, b"signature") or key_is(&member, b"citation")):
+            content[0] = member.value
+
+
+cdef inline long long number_of(const Value *index) noexcept nogil:
+    cdef long long number = -1
+    integer_of(index, &number)
+    return number
 
 
 cdef class AnthropicDecoder(Decoder):
@@ -33,102 +81,89 @@ cdef class AnthropicDecoder(Decoder):
         release(&self.stop_sequence)
 
     cdef int event(self, const Sse *sse) noexcept:
-        cdef Value body, found
+        cdef Value body
+        cdef Parts parts
         cdef Slice type
         cdef const char *end = sse.data + sse.data_length
         cdef const char *p = skip_space(sse.data, end)
         if p == end or (end - p >= 6 and same(p, 6, b"[DONE]")):
             return SKIPPED
-        if not whole_value(p, end - p, &body) or not is_object(&body):
+        body.p = p
+        body.end = read_parts(p, end, &parts)
+        if body.end == NULL or skip_space(body.end, end) != end:
             self.skipped += 1
             return SKIPPED
-        find(&body, b"type", &found)
-        if not text_of(&found, &type):          # some relays leave it out: the event's name says the same
+        if not text_of(&parts.type, &type):     # some relays leave it out: the event's name says the same
             type.p = sse.name
             type.n = sse.name_length
-        if not self._dispatch(&type, &body):
-            self.skipped += 1
-            return SKIPPED
+        if same(type.p, type.n, b"content_block_delta"):
+            self._block_delta(&parts)
+        elif same(type.p, type.n, b"error") or is_object(&parts.error):
+            self._fault(&body)
+        else:
+            self._dispatch(&type, &body, &parts)
         return TAKEN
 
-    cdef bint _dispatch(self, const Slice *type, const Value *body) noexcept:
-        cdef Walk walk
-        cdef Member member
+    cdef void _dispatch(self, const Slice *type, const Value *body, const Parts *parts) noexcept:
         cdef Event event
-        enter(&walk, body)
-        while next_member(&walk, &member):
-            if key_is(&member, b"error") and is_object(&member.value) and not same(type.p, type.n, b"error"):
-                prepare(&event, ERROR)
-                read_fault(body, &event)
-                self.emit(&event)
-                return True
-        if walk.failed:
-            return False
-        if same(type.p, type.n, b"content_block_delta"):
-            self._block_delta(body)
-        elif same(type.p, type.n, b"content_block_start"):
-            self._block_start(body)
+        if same(type.p, type.n, b"content_block_start"):
+            self._block_start(body, parts)
         elif same(type.p, type.n, b"content_block_stop"):
-            self._block_stop(body)
+            self._leave_block(self._open_block(number_of(&parts.index)))
         elif same(type.p, type.n, b"message_start"):
-            self._message_start(body)
+            self._message_start(parts)
         elif same(type.p, type.n, b"message_delta"):
-            self._message_delta(body)
+            self._message_delta(parts)
         elif same(type.p, type.n, b"message_stop"):
             self.complete()
         elif same(type.p, type.n, b"ping"):
             prepare(&event, PING)
             self.emit(&event)
-        elif same(type.p, type.n, b"error"):
-            prepare(&event, ERROR)
-            read_fault(body, &event)
-            self.emit(&event)
         else:
             self._extra(body)
-        return True
 
-    cdef void _message_start(self, const Value *body) noexcept:
+    cdef void _fault(self, const Value *body) noexcept:
         cdef Event event
-        cdef Value message, found
-        find(body, b"message", &message)
+        prepare(&event, ERROR)
+        read_fault(body, &event)
+        self.emit(&event)
+
+    cdef void _message_start(self, const Parts *parts) noexcept:
+        cdef Event event
+        cdef Value found
         if not self.begun:
             self.begun = True
             prepare(&event, START)
-            find(&message, b"id", &found)
+            find(&parts.message, b"id", &found)
             text_of(&found, &event.a)
-            find(&message, b"model", &found)
+            find(&parts.message, b"model", &found)
             text_of(&found, &event.b)
             self.emit(&event)
-        self._usage(&message)
+        find(&parts.message, b"usage", &found)
+        self._usage(&found)
 
-    cdef void _block_start(self, const Value *body) noexcept:
-        cdef Value number, block, found
+    cdef void _block_start(self, const Value *body, const Parts *parts) noexcept:
+        cdef Value found
         cdef Slice type
-        cdef long long at = -1
-        find(body, b"index", &number)
-        integer_of(&number, &at)
-        if self._open_block(at) != NULL:        # started twice: the first one was never stopped
-            self._leave_block(self._open_block(at))
-        find(body, b"content_block", &block)
-        find(&block, b"type", &found)
+        cdef long long number = number_of(&parts.index)
+        self._leave_block(self._open_block(number))     # started twice: the first one was never stopped
+        find(&parts.block, b"type", &found)
         text_of(&found, &type)
-        self._enter_block(at, &type, &block, body)
+        self._enter_block(number, &type, &parts.block, body)
 
     cdef void _enter_block(self, long long number, const Slice *type, const Value *block, const Value *body) noexcept:
         cdef Event event
         cdef Value found
         cdef OpenBlock *open
         if same(type.p, type.n, b"text"):
-            self._say(self._add(number, TEXT, False), block, b"text")
+            find(block, b"text", &found)
+            self._say(self._add(number, TEXT, False), &found)
         elif same(type.p, type.n, b"thinking"):
             open = self._add(number, THINKING, False)
-            self._say(open, block, b"thinking")
+            find(block, b"thinking", &found)
+            self._say(open, &found)
             if open != NULL and find(block, b"signature", &found):
-                prepare(&event, SIGNATURE)
-                event.block = THINKING
-                event.index = open.index
-                if text_of(&found, &event.a) and event.a.n:
-                    self.emit(&event)
+                self._sign(open, &found)
         elif same(type.p, type.n, b"redacted_thinking"):
             open = self._add(number, REDACTED, False)
             if open != NULL:
@@ -159,71 +194,56 @@ cdef class AnthropicDecoder(Decoder):
         self.called = True
         self.emit(&event)
         if find(block, b"input", &found) and is_object(&found) and skip_space(found.p + 1, found.end) != found.end - 1:
-            put(&open.input, found.p, found.end - found.p)
+            put_bytes(&open.input, found.p, found.end - found.p)
 
-    cdef void _block_delta(self, const Value *body) noexcept:
-        cdef Value number, delta, type
-        cdef OpenBlock *open
-        cdef long long at = -1
-        find(body, b"index", &number)
-        integer_of(&number, &at)
-        find(body, b"delta", &delta)
-        open = self._open_block(at)
+    cdef void _block_delta(self, const Parts *parts) noexcept:
+        cdef OpenBlock *open = self._open_block(number_of(&parts.index))
+        cdef Slice type
+        cdef Value content
+        read_delta(&parts.delta, &type, &content)
         if open == NULL:                        # never started: text and thinking need no start to be understood
-            find(&delta, b"type", &type)
-            if text_is(&type, b"text_delta"):
-                open = self._add(at, TEXT, False)
-            elif text_is(&type, b"thinking_delta"):
-                open = self._add(at, THINKING, False)
+            if same(type.p, type.n, b"text_delta"):
+                open = self._add(number_of(&parts.index), TEXT, False)
+            elif same(type.p, type.n, b"thinking_delta"):
+                open = self._add(number_of(&parts.index), THINKING, False)
             else:
                 self.skipped += 1
         if open != NULL and open.index >= 0:
-            self._typed_delta(open, &delta)
+            self._typed_delta(open, &type, &content)
 
-    cdef void _typed_delta(self, OpenBlock *open, const Value *delta) noexcept:
+    cdef void _typed_delta(self, OpenBlock *open, const Slice *type, const Value *content) noexcept:
         cdef Event event
-        cdef Value type, found
-        find(delta, b"type", &type)
-        if text_is(&type, b"text_delta"):
-            self._say(open, delta, b"text")
-        elif text_is(&type, b"input_json_delta"):
-            self._say(open, delta, b"partial_json")
-        elif text_is(&type, b"thinking_delta"):
-            self._say(open, delta, b"thinking")
-        elif text_is(&type, b"signature_delta"):
-            find(delta, b"signature", &found)
-            prepare(&event, SIGNATURE)
-            event.block = open.block
-            event.index = open.index
-            if text_of(&found, &event.a) and event.a.n:
-                self.emit(&event)
-        elif text_is(&type, b"citations_delta") and find(delta, b"citation", &found) and is_object(&found):
+        if (same(type.p, type.n, b"text_delta") or same(type.p, type.n, b"input_json_delta")
+                or same(type.p, type.n, b"thinking_delta")):
+            self._say(open, content)
+        elif same(type.p, type.n, b"signature_delta"):
+            self._sign(open, content)
+        elif same(type.p, type.n, b"citations_delta") and is_object(content):
             prepare(&event, CITATION)
             event.block = open.block
             event.index = open.index
-            raw_of(&found, &event.a)
+            raw_of(content, &event.a)
             self.emit(&event)
 
-    cdef void _say(self, OpenBlock *open, const Value *delta, const char *key) noexcept:
-        """A delta from the string at ``key``, if it says something."""
-        cdef Value found
+    cdef void _sign(self, OpenBlock *open, const Value *signature) noexcept:
+        cdef Event event
+        prepare(&event, SIGNATURE)
+        event.block = open.block
+        event.index = open.index
+        if text_of(signature, &event.a) and event.a.n:
+            self.emit(&event)
+
+    cdef void _say(self, OpenBlock *open, const Value *content) noexcept:
+        """A delta, if the string says something."""
         cdef Slice text
-        if open != NULL and find(delta, key, &found) and text_of(&found, &text) and text.n:
+        if open != NULL and text_of(content, &text) and text.n:
             open.fed = True
             self.delta(open.block, open.index, &text)
 
-    cdef void _block_stop(self, const Value *body) noexcept:
-        cdef Value number
-        cdef OpenBlock *open
-        cdef long long at = -1
-        find(body, b"index", &number)
-        integer_of(&number, &at)
-        open = self._open_block(at)
-        if open != NULL:
-            self._leave_block(open)
-
     cdef void _leave_block(self, OpenBlock *open) noexcept:
         cdef Slice input
+        if open == NULL:
+            return
         if open.index >= 0:
             if not open.fed and open.input.size:
                 input.form = JSON
@@ -235,16 +255,15 @@ cdef class AnthropicDecoder(Decoder):
         self.count -= 1
         open[0] = self.blocks[self.count]
 
-    cdef void _message_delta(self, const Value *body) noexcept:
-        cdef Value delta, found
+    cdef void _message_delta(self, const Parts *parts) noexcept:
+        cdef Value found
         cdef Slice text
-        self._usage(body)
-        find(body, b"delta", &delta)
-        find(&delta, b"stop_sequence", &found)
+        self._usage(&parts.usage)
+        find(&parts.delta, b"stop_sequence", &found)
         if text_of(&found, &text):
             clear(&self.stop_sequence)
             put_string(&self.stop_sequence, &text)
-        find(&delta, b"stop_reason", &found)
+        find(&parts.delta, b"stop_reason", &found)
         if is_string(&found) and found.end - found.p > 2:
             self._stop_reason(&found)
             self._emit_stop()
@@ -284,12 +303,11 @@ cdef class AnthropicDecoder(Decoder):
         prepare(&event, END)
         self.emit(&event)
 
-    cdef void _usage(self, const Value *body) noexcept:
+    cdef void _usage(self, const Value *usage) noexcept:
         cdef Event event
-        cdef Value usage
-        if find(body, b"usage", &usage) and is_object(&usage):
+        if is_object(usage):
             prepare(&event, USAGE)
-            read_anthropic_usage(&usage, &self.counts, &event.usage)
+            read_anthropic_usage(usage, &self.counts, &event.usage)
             self.emit(&event)
 
     cdef void _extra(self, const Value *body) noexcept:

@@ -71,18 +71,18 @@ cdef inline bint reserve(Buffer *b, Py_ssize_t more) noexcept nogil:
     return True
 
 
-cdef inline void put(Buffer *b, const char *p, Py_ssize_t n) noexcept nogil:
+cdef inline void put_bytes(Buffer *b, const char *p, Py_ssize_t n) noexcept nogil:
     if n > 0 and reserve(b, n):
         memcpy(b.data + b.size, p, <size_t> n)
         b.size += n
 
 
 cdef inline void puts(Buffer *b, const char *text) noexcept nogil:
-    put(b, text, <Py_ssize_t> strlen(text))
+    put_bytes(b, text, <Py_ssize_t> strlen(text))
 
 
 cdef inline void put_buffer(Buffer *b, const Buffer *other) noexcept nogil:
-    put(b, other.data, other.size)
+    put_bytes(b, other.data, other.size)
 
 
 cdef inline void drop_front(Buffer *b, Py_ssize_t n) noexcept nogil:
@@ -99,7 +99,7 @@ cdef inline void put_int(Buffer *b, long long value) noexcept nogil:
     cdef int at = 20
     cdef unsigned long long left = <unsigned long long> value
     if value < 0:
-        put(b, b"-", 1)
+        put_bytes(b, b"-", 1)
         left = 0 - left
     while True:
         at -= 1
@@ -107,7 +107,7 @@ cdef inline void put_int(Buffer *b, long long value) noexcept nogil:
         left //= 10
         if left == 0:
             break
-    put(b, digits + at, 20 - at)
+    put_bytes(b, digits + at, 20 - at)
 
 
 cdef inline void put_hex(Buffer *b, unsigned long long value, int width) noexcept nogil:
@@ -167,15 +167,15 @@ cdef inline int escape_length(const unsigned char *p, const unsigned char *end) 
 
 cdef inline void put_control(Buffer *b, unsigned char c, Source source) noexcept nogil:
     if source == FROM_VALUE:
-        put(b, b" ", 1)
+        put_bytes(b, b" ", 1)
     elif c == c'\n':
-        put(b, b"\\n", 2)
+        put_bytes(b, b"\\n", 2)
     elif c == c'\r':
-        put(b, b"\\r", 2)
+        put_bytes(b, b"\\r", 2)
     elif c == c'\t':
-        put(b, b"\\t", 2)
+        put_bytes(b, b"\\t", 2)
     else:
-        put(b, b"\\u00", 4)
+        put_bytes(b, b"\\u00", 4)
         put_hex(b, c, 2)
 
 
@@ -183,13 +183,13 @@ cdef inline int put_multibyte(Buffer *b, const unsigned char *p, const unsigned 
     """Write what must replace the character at ``p`` and return the bytes it had; 0 when it may stay as it is."""
     cdef int n = utf8_length(p, end)
     if n == 0:
-        put(b, b"\\ufffd", 6)
+        put_bytes(b, b"\\ufffd", 6)
         return 1
     if n == 2 and p[0] == 0xC2 and p[1] == 0x85:
-        put(b, b"\\u0085", 6)
+        put_bytes(b, b"\\u0085", 6)
         return 2
     if n == 3 and p[0] == 0xE2 and p[1] == 0x80 and (p[2] == 0xA8 or p[2] == 0xA9):
-        put(b, b"\\u2028" if p[2] == 0xA8 else b"\\u2029", 6)
+        put_bytes(b, b"\\u2028" if p[2] == 0xA8 else b"\\u2029", 6)
         return 3
     return 0
 
@@ -212,7 +212,7 @@ cdef inline void put_sanitised(Buffer *b, const char *text, Py_ssize_t n, Source
                 if width > 1 and p[0] != 0xC2 and p[0] != 0xE2:
                     p += width
                     continue
-                put(b, <const char *> kept, p - kept)
+                put_bytes(b, <const char *> kept, p - kept)
                 kept = p
                 width = put_multibyte(b, p, end)
                 p += width if width else utf8_length(p, end)
@@ -227,18 +227,18 @@ cdef inline void put_sanitised(Buffer *b, const char *text, Py_ssize_t n, Source
             if width > 0:
                 p += width
                 continue
-            put(b, <const char *> kept, p - kept)
-            put(b, b"\\ufffd" if width else b"\\\\", 6 if width else 2)
+            put_bytes(b, <const char *> kept, p - kept)
+            put_bytes(b, b"\\ufffd" if width else b"\\\\", 6 if width else 2)
             p += -width if width else 1
         else:
-            put(b, <const char *> kept, p - kept)
+            put_bytes(b, <const char *> kept, p - kept)
             if c < 0x20:
                 put_control(b, c, source)
             else:
-                put(b, b"\\\"" if c == c'"' else b"\\\\", 2)
+                put_bytes(b, b"\\\"" if c == c'"' else b"\\\\", 2)
             p += 1
         kept = p
-    put(b, <const char *> kept, end - kept)
+    put_bytes(b, <const char *> kept, end - kept)
 
 
 cdef inline void put_string(Buffer *b, const Slice *s) noexcept nogil:
@@ -308,11 +308,11 @@ cdef inline void put_plain(Buffer *b, const Slice *s) noexcept nogil:
             if p[0] != c'\\':
                 p += 1
                 continue
-            put(b, <const char *> kept, p - kept)
+            put_bytes(b, <const char *> kept, p - kept)
             p += decode_escape(p, end, &code)
             put_character(b, code)
             kept = p
-    put(b, <const char *> kept, end - kept)
+    put_bytes(b, <const char *> kept, end - kept)
 
 
 cdef inline Py_ssize_t plain_length(const Slice *s) noexcept nogil:

@@ -4,7 +4,7 @@
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memset
 
-from omniroute._fast.buffer cimport Buffer, clear, put, put_hex, put_int, put_string, puts, release
+from omniroute._fast.buffer cimport Buffer, clear, put_bytes, put_hex, put_int, put_string, puts, release
 from omniroute._fast.events cimport BLOCK_OPEN, ESCAPED, TOOL, Event, Slice, prepare, utf8
 from omniroute._fast.scan cimport (
     Member, Value, Walk, enter, follow, integer_of, is_blank, is_complete, is_object, key_is, next_member, raw_of, text_of,
@@ -84,9 +84,9 @@ cdef class Calls:
             return
         if call.block < 0:
             if call.id.size == 0:
-                put(&call.id, fragment.id.p, fragment.id.n)
+                put_bytes(&call.id, fragment.id.p, fragment.id.n)
             if call.name.size == 0:
-                put(&call.name, fragment.name.p, fragment.name.n)
+                put_bytes(&call.name, fragment.name.p, fragment.name.n)
             if call.name.size:
                 self._open(decoder, call)
         if fragment.arguments.n:

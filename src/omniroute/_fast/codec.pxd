@@ -2,7 +2,7 @@
 """Bridge: one decoder, the tap and one encoder (or none) behind ``feed(bytes) → bytes``."""
 
 from omniroute._fast.buffer cimport Buffer
-from omniroute._fast.stream cimport Decoder, Encoder, Tap
+from omniroute._fast cimport stream
 
 
 cdef class StreamUsage:
@@ -13,9 +13,9 @@ cdef class StreamUsage:
     cdef readonly long long reasoning
 
 cdef class Bridge:
-    cdef Decoder decoder
-    cdef Encoder encoder            # None: pass-through
-    cdef Tap tap
+    cdef stream.Decoder decoder
+    cdef stream.Encoder encoder            # None: pass-through
+    cdef stream.Tap tap
     cdef bint hide_usage
     cdef bint comments
     cdef bint closed                # finish or fail was called

@@ -3,17 +3,18 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
-from omniroute._fast.buffer cimport Buffer, clear, put, puts, release
+from omniroute._fast cimport stream
+from omniroute._fast.buffer cimport Buffer, clear, put_bytes, puts, release
 from omniroute._fast.events cimport (
-    ERROR, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_STOP, STOP_TOOL, Event, prepare, utf8,
+    ERROR, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_STOP, STOP_TOOL, Event, prepare,
+    utf8,
 )
 from omniroute._fast.sse cimport LARGEST_EVENT, Splitter, Sse
-from omniroute._fast.stream cimport HIDDEN, SKIPPED, TAKEN, Decoder, Encoder, Tap
+from omniroute._fast.stream cimport HIDDEN, SKIPPED, TAKEN
 
 from omniroute._fast.collect import Collector
 from omniroute._fast.replay import Replayer
-from omniroute._fast.stream import Decoder as Decoder
-from omniroute._fast.stream import Encoder as Encoder
+from omniroute._fast.stream import Decoder, Encoder
 
 __all__ = ["Bridge", "Collector", "Decoder", "Encoder", "Replayer", "StreamUsage"]
 
@@ -48,7 +49,7 @@ cdef class Bridge:
     """Decoder → tap → encoder, or (no encoder) the same bytes with a tap beside them."""
 
     def __init__(
-        self, Decoder decoder not None, Encoder encoder=None, *, bint hide_usage=False, bint comments=False,
+        self, stream.Decoder decoder not None, stream.Encoder encoder=None, *, bint hide_usage=False, bint comments=False,
         Py_ssize_t limit=LARGEST_EVENT,
     ):
         self.decoder = decoder
@@ -73,7 +74,7 @@ cdef class Bridge:
     cdef bytes _relay(self, bytes data):
         """Hand on whole events only: whatever we add later stands between events, and a cut event reaches nobody."""
         cdef Splitter splitter = self.decoder.splitter
-        cdef Decoder decoder = self.decoder
+        cdef stream.Decoder decoder = self.decoder
         cdef const char *p = PyBytes_AS_STRING(data)
         cdef Py_ssize_t n = PyBytes_GET_SIZE(data)
         cdef Py_ssize_t given = 0       # what lies before it is handed on or hidden
@@ -85,19 +86,19 @@ cdef class Bridge:
         base = splitter.base
         while not decoder.done and splitter.next(&sse):
             if decoder.event(&sse) == HIDDEN and self.hide_usage:
-                put(&self.out, base + given, sse.start - given)
+                put_bytes(&self.out, base + given, sse.start - given)
                 given = sse.stop
         until = splitter.safe
         whole = base == p and given == 0 and until == n
         if not whole:
-            put(&self.out, base + given, until - given)
+            put_bytes(&self.out, base + given, until - given)
         splitter.detach()
         if splitter.oversized and not decoder.done:
             decoder.check_size()
             self._write_error()
         elif decoder.done and self.tap.error_status and decoder.error_terminated:
             if whole:
-                put(&self.out, p, n)
+                put_bytes(&self.out, p, n)
                 whole = False
             decoder.write_terminator(&self.out)
         return data if whole else self._take()
@@ -114,7 +115,7 @@ cdef class Bridge:
 
     cdef void _relay_last(self) noexcept:
         """End of data in pass-through: the event without a blank line, if it is one, and the terminator or an error."""
-        cdef Decoder decoder = self.decoder
+        cdef stream.Decoder decoder = self.decoder
         cdef Splitter splitter = decoder.splitter
         cdef int verdict = SKIPPED
         cdef char tail
@@ -122,7 +123,7 @@ cdef class Bridge:
         if splitter.last(&sse):
             verdict = decoder.event(&sse)
             if verdict == TAKEN or (verdict == HIDDEN and not self.hide_usage):
-                put(&self.out, splitter.base + sse.start, sse.stop - sse.start)
+                put_bytes(&self.out, splitter.base + sse.start, sse.stop - sse.start)
                 tail = splitter.base[sse.stop - 1]
                 puts(&self.out, b"\n")
                 if tail != c'\n' and tail != c'\r':

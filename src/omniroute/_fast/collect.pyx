@@ -32,9 +32,9 @@ cdef class Piece:
             return {"type": "redacted", "data": text(&self.text)}
         if self.block == TOOL:
             arguments = text(&self.text)
-            return {
-                "type": "tool", "id": text(&self.id), "name": text(&self.name), "arguments": arguments if arguments.strip() else "{}",
-            }
+            if not arguments.strip():
+                arguments = "{}"
+            return {"type": "tool", "id": text(&self.id), "name": text(&self.name), "arguments": arguments}
         return {"type": "refusal", "text": text(&self.text)}
 
 

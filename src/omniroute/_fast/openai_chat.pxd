@@ -9,6 +9,34 @@ from omniroute._fast.sse cimport Sse
 from omniroute._fast.stream cimport Decoder, Encoder
 
 
+cdef enum Choices:
+    NO_LIST                         # the chunk has no choices member
+    NONE_OF_THEM                    # an empty list
+    SOME
+
+cdef struct Choice:                 # members not there have p NULL
+    const char *at
+    long long index
+    Value content
+    Value reasoning_content
+    Value reasoning
+    Value refusal
+    Value tool_calls
+    Value function_call
+    Value reason
+    Value usage
+
+cdef struct Chunk:
+    Value body
+    Value id
+    Value model
+    Value usage
+    Value error
+    Value loose                     # a message outside of any error object
+    Value list                      # of choices
+    int choices
+    Choice choice                   # the first one
+
 cdef class OpenAIChatDecoder(Decoder):
     cdef Calls calls
     cdef int text                   # index of the open block of that kind, -1
@@ -18,13 +46,12 @@ cdef class OpenAIChatDecoder(Decoder):
     cdef long long choice           # the one that is translated, -1 until a first one came
     cdef bint begun
     cdef bint refused
-    cdef bint usage_only            # the present event holds usage and no choice
 
-    cdef bint _scan(self, const Value *body, const Sse *sse) noexcept
-    cdef bint _fault(self, const Value *body, const Value *error, bint named) noexcept
-    cdef void _begin(self, const Value *id, const Value *model, const Sse *sse) noexcept
-    cdef void _choice(self, const Value *choice) noexcept
-    cdef void _delta(self, const Value *delta) noexcept
+    cdef void _chunk(self, const Chunk *chunk) noexcept
+    cdef bint _fault(self, const Chunk *chunk, bint named) noexcept
+    cdef void _begin(self, const Chunk *chunk) noexcept
+    cdef void _choice(self, const Choice *choice) noexcept
+    cdef void _delta(self, const Choice *choice) noexcept
     cdef void _content(self, const Value *content) noexcept
     cdef void _tool_calls(self, const Value *list) noexcept
     cdef void _tool_call(self, const Value *item) noexcept

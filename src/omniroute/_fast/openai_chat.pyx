@@ -2,23 +2,123 @@
 """OpenAI Chat Completions streams: ``data:`` chunks, ended by ``data: [DONE]``."""
 
 from libc.stdlib cimport free, realloc
+from libc.string cimport memset
 
-from omniroute._fast.buffer cimport Buffer, plain_length, put, put_buffer, put_int, put_string, puts, release
+from omniroute._fast.buffer cimport Buffer, plain_length, put_buffer, put_bytes, put_int, put_string, puts, release
 from omniroute._fast.calls cimport Calls, Fragment, read_fragment
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, ESCAPED, REFUSAL, START, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_NONE,
-    STOP_REFUSAL, STOP_STOP, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, Usage, merge, nothing_stated, prepare, settled,
+    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, REFUSAL, START, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_NONE,
+    STOP_REFUSAL, STOP_STOP, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, merge, nothing_stated, prepare, settled,
     utf8,
 )
 from omniroute._fast.faults cimport read_fault
 from omniroute._fast.frames cimport chat_done, chat_error, chat_ping
 from omniroute._fast.scan cimport (
-    Member, Value, Walk, enter, find, integer_of, is_array, is_object, is_string, key_is, next_item, next_member, no_value, same,
-    skip_space, text_is, text_of, whole_value,
+    Member, Value, Walk, enter, enter_at, find, integer_of, is_array, is_object, is_string, key_is, leave, measure, next_item, next_key,
+    next_member, no_value, same, skip_space, step, text_is, text_of,
 )
 from omniroute._fast.sse cimport Sse
 from omniroute._fast.stream cimport HIDDEN, SKIPPED, TAKEN, Decoder, Encoder, json_text
 from omniroute._fast.usage cimport read_chat_usage, write_chat_usage
+
+
+cdef void read_delta(Walk *walk, Choice *choice) noexcept nogil:
+    """Take the object at the walk's position as a choice's delta (or message), and pass it."""
+    cdef Walk inner
+    cdef Member member
+    enter_at(&inner, walk.p, walk.end)
+    while next_member(&inner, &member):
+        if key_is(&member, b"content"):
+            choice.content = member.value
+        elif key_is(&member, b"tool_calls"):
+            choice.tool_calls = member.value
+        elif key_is(&member, b"reasoning_content"):
+            choice.reasoning_content = member.value
+        elif key_is(&member, b"reasoning"):
+            choice.reasoning = member.value
+        elif key_is(&member, b"refusal"):
+            choice.refusal = member.value
+        elif key_is(&member, b"function_call"):
+            choice.function_call = member.value
+    leave(walk, &inner)
+
+
+cdef bint read_choice(Walk *walk, Choice *choice) noexcept nogil:
+    """Take the choice at the walk's position, and pass it; False if it is no object."""
+    cdef Walk inner
+    cdef Member member
+    cdef Value message = no_value(), other
+    cdef bint delta = False
+    memset(choice, 0, sizeof(Choice))
+    choice.at = walk.p
+    if walk.p[0] != c'{':
+        measure(walk, &other)
+        return False
+    enter_at(&inner, walk.p, walk.end)
+    while next_key(&inner, &member):
+        if key_is(&member, b"delta") and inner.p[0] == c'{':
+            delta = True
+            read_delta(&inner, choice)
+        elif not measure(&inner, &member.value):
+            break
+        elif key_is(&member, b"finish_reason"):
+            choice.reason = member.value
+        elif key_is(&member, b"index"):
+            integer_of(&member.value, &choice.index)
+        elif key_is(&member, b"message"):
+            message = member.value
+        elif key_is(&member, b"usage"):
+            choice.usage = member.value
+    leave(walk, &inner)
+    if not delta and is_object(&message):
+        inner.p = message.p
+        inner.end = message.end
+        read_delta(&inner, choice)
+    return True
+
+
+cdef void read_choices(Walk *walk, Chunk *chunk) noexcept nogil:
+    """Take the first choice of the list at the walk's position, and pass the list."""
+    cdef Walk inner
+    cdef Value other
+    chunk.choices = NONE_OF_THEM
+    chunk.list.p = walk.p
+    enter_at(&inner, walk.p, walk.end)
+    while step(&inner):
+        if chunk.choices == SOME:
+            measure(&inner, &other)
+        elif read_choice(&inner, &chunk.choice):
+            chunk.choices = SOME
+    chunk.list.end = inner.p
+    leave(walk, &inner)
+
+
+cdef const char *read_chunk(const char *p, const char *end, Chunk *chunk) noexcept nogil:
+    """Find the parts of a chunk in one pass; the byte behind it, NULL if it is not a JSON object."""
+    cdef Walk walk
+    cdef Member member
+    memset(chunk, 0, sizeof(Chunk))
+    if p[0] != c'{':
+        return NULL
+    enter_at(&walk, p, end)
+    while next_key(&walk, &member):
+        if key_is(&member, b"choices") and walk.p[0] == c'[':
+            read_choices(&walk, chunk)
+        elif not measure(&walk, &member.value):
+            return NULL
+        elif key_is(&member, b"usage"):
+            chunk.usage = member.value
+        elif key_is(&member, b"id"):
+            chunk.id = member.value
+        elif key_is(&member, b"model"):
+            chunk.model = member.value
+        elif key_is(&member, b"error"):
+            chunk.error = member.value
+        elif key_is(&member, b"detail") or key_is(&member, b"message"):
+            chunk.loose = member.value
+    if walk.failed:
+        return NULL
+    return walk.p
 
 
 cdef class OpenAIChatDecoder(Decoder):
@@ -31,7 +131,7 @@ cdef class OpenAIChatDecoder(Decoder):
         self.error_terminated = True
 
     cdef int event(self, const Sse *sse) noexcept:
-        cdef Value body
+        cdef Chunk chunk
         cdef const char *end = sse.data + sse.data_length
         cdef const char *p = skip_space(sse.data, end)
         if p == end:
@@ -39,136 +139,85 @@ cdef class OpenAIChatDecoder(Decoder):
         if end - p >= 6 and same(p, 6, b"[DONE]") and skip_space(p + 6, end) == end:
             self.complete()
             return TAKEN
-        self.usage_only = False
-        if not whole_value(p, end - p, &body) or not is_object(&body) or not self._scan(&body, sse):
+        chunk.body.end = read_chunk(p, end, &chunk)
+        chunk.body.p = p
+        if chunk.body.end == NULL or skip_space(chunk.body.end, end) != end:
             self.skipped += 1
             return SKIPPED
-        return HIDDEN if self.usage_only else TAKEN
+        if not self._fault(&chunk, sse.name != NULL and same(sse.name, sse.name_length, b"error")):
+            self._chunk(&chunk)
+        return HIDDEN if chunk.choices == NONE_OF_THEM and is_object(&chunk.usage) else TAKEN
 
-    cdef bint _scan(self, const Value *body, const Sse *sse) noexcept:
-        """One chunk: find its parts first, believe them only if the whole is JSON."""
+    cdef void _chunk(self, const Chunk *chunk) noexcept:
         cdef Walk walk
-        cdef Member member
-        cdef Value id = no_value(), model = no_value(), choices = no_value(), usage = no_value()
-        cdef Value error = no_value(), loose = no_value(), choice
-        enter(&walk, body)
-        while next_member(&walk, &member):
-            if key_is(&member, b"choices"):
-                choices = member.value
-            elif key_is(&member, b"usage"):
-                usage = member.value
-            elif key_is(&member, b"id"):
-                id = member.value
-            elif key_is(&member, b"model"):
-                model = member.value
-            elif key_is(&member, b"error"):
-                error = member.value
-            elif key_is(&member, b"detail") or key_is(&member, b"message"):
-                loose = member.value
-        if walk.failed:
-            return False
-        if error.p == NULL and choices.p == NULL and usage.p == NULL:
-            error = loose
-        if self._fault(body, &error, sse.name != NULL and same(sse.name, sse.name_length, b"error")):
-            return True
-        enter(&walk, &choices)
-        if is_array(&choices):
-            while next_item(&walk, &choice):
-                if not self.begun:
-                    self._begin(&id, &model, sse)
-                self._choice(&choice)
-                self.usage_only = False
-        if is_object(&usage):
-            if not self.begun:
-                self._begin(&id, &model, sse)
-            self._usage(&usage)
-            self.usage_only = is_array(&choices) and skip_space(choices.p + 1, choices.end) == choices.end - 1
+        cdef Choice further
+        if not self.begun and (chunk.choices == SOME or is_object(&chunk.usage)):
+            self._begin(chunk)
+        if chunk.choices == SOME:
+            self._choice(&chunk.choice)
+            enter(&walk, &chunk.list)
+            while step(&walk):
+                if read_choice(&walk, &further) and further.at > chunk.choice.at:
+                    self._choice(&further)
+        if is_object(&chunk.usage):
+            self._usage(&chunk.usage)
         if self.said != STOP_NONE and not self.stopped and not self.done:
             self._stop()
-        return True
 
-    cdef bint _fault(self, const Value *body, const Value *error, bint named) noexcept:
+    cdef bint _fault(self, const Chunk *chunk, bint named) noexcept:
         """An error chunk; an empty error member (null, false, "", {}) is none."""
         cdef Event event
-        cdef bint real = (is_object(error) or is_array(error) or is_string(error)) and error.end - error.p > 2
+        cdef Value error = chunk.error
+        cdef bint real
+        if error.p == NULL and chunk.choices == NO_LIST and chunk.usage.p == NULL:
+            error = chunk.loose
+        real = (is_object(&error) or is_array(&error) or is_string(&error)) and error.end - error.p > 2
         if not real and not named:
             return False
         prepare(&event, ERROR)
-        read_fault(error if real else body, &event)
+        if not real:
+            error = chunk.body
+        read_fault(&error, &event)
         self.emit(&event)
         return True
 
-    cdef void _begin(self, const Value *id, const Value *model, const Sse *sse) noexcept:
+    cdef void _begin(self, const Chunk *chunk) noexcept:
         cdef Event event
         self.begun = True
-        self.calls.stir(sse.data, sse.data_length)
+        self.calls.stir(chunk.body.p, chunk.body.end - chunk.body.p)
         prepare(&event, START)
-        text_of(id, &event.a)
-        text_of(model, &event.b)
+        text_of(&chunk.id, &event.a)
+        text_of(&chunk.model, &event.b)
         self.emit(&event)
 
-    cdef void _choice(self, const Value *choice) noexcept:
-        cdef Walk walk
-        cdef Member member
-        cdef Value delta = no_value(), message = no_value(), reason = no_value(), usage = no_value()
+    cdef void _choice(self, const Choice *choice) noexcept:
         cdef Slice text
-        cdef long long index = 0
-        enter(&walk, choice)
-        while is_object(choice) and next_member(&walk, &member):
-            if key_is(&member, b"delta"):
-                delta = member.value
-            elif key_is(&member, b"finish_reason"):
-                reason = member.value
-            elif key_is(&member, b"index"):
-                integer_of(&member.value, &index)
-            elif key_is(&member, b"message"):
-                message = member.value
-            elif key_is(&member, b"usage"):
-                usage = member.value
         if self.choice < 0:
-            self.choice = index
-        if not is_object(&delta):
-            delta = message
-        if index != self.choice:
-            if find(&delta, b"content", &message) and text_of(&message, &text):
+            self.choice = choice.index
+        if choice.index != self.choice:         # only counted
+            if text_of(&choice.content, &text):
                 self.tap.output_bytes += plain_length(&text)
             return
-        self._delta(&delta)
-        if is_object(&usage):
-            self._usage(&usage)
-        self._finish_reason(&reason)
+        self._delta(choice)
+        if is_object(&choice.usage):
+            self._usage(&choice.usage)
+        self._finish_reason(&choice.reason)
 
-    cdef void _delta(self, const Value *delta) noexcept:
-        cdef Walk walk
-        cdef Member member
-        cdef Value content = no_value(), refusal = no_value(), calls = no_value(), call = no_value()
-        cdef Slice text, thinking, other
-        thinking.n = other.n = 0
-        enter(&walk, delta)
-        while is_object(delta) and next_member(&walk, &member):
-            if key_is(&member, b"content"):
-                content = member.value
-            elif key_is(&member, b"tool_calls"):
-                calls = member.value
-            elif key_is(&member, b"reasoning_content"):
-                text_of(&member.value, &thinking)
-            elif key_is(&member, b"reasoning"):
-                text_of(&member.value, &other)
-            elif key_is(&member, b"refusal"):
-                refusal = member.value
-            elif key_is(&member, b"function_call"):
-                call = member.value
-        if thinking.n:
-            self._say(THINKING, &thinking)
-        elif other.n:
-            self._say(THINKING, &other)
-        self._content(&content)
-        if text_of(&refusal, &text) and text.n:
+    cdef void _delta(self, const Choice *choice) noexcept:
+        cdef Slice text
+        if text_of(&choice.reasoning_content, &text) and text.n:
+            self._say(THINKING, &text)
+        elif text_of(&choice.reasoning, &text) and text.n:      # the same under its other name
+            self._say(THINKING, &text)
+        if choice.content.p != NULL:
+            self._content(&choice.content)
+        if text_of(&choice.refusal, &text) and text.n:
             self.refused = True
             self._say(REFUSAL, &text)
-        self._tool_calls(&calls)
-        if is_object(&call):
-            self._tool_call(&call)
+        if is_array(&choice.tool_calls):
+            self._tool_calls(&choice.tool_calls)
+        if is_object(&choice.function_call):
+            self._tool_call(&choice.function_call)
 
     cdef void _content(self, const Value *content) noexcept:
         """A string, or a list of parts as some upstreams send it."""
@@ -285,12 +334,12 @@ cdef class OpenAIChatEncoder(Encoder):
         self.usage = nothing_stated()
         puts(&self.prefix, b'data: {"id":"')
         text = json_text(id)
-        put(&self.prefix, text, len(text))
+        put_bytes(&self.prefix, text, len(text))
         puts(&self.prefix, b'","object":"chat.completion.chunk","created":')
         put_int(&self.prefix, created)
         puts(&self.prefix, b',"model":"')
         text = json_text(model)
-        put(&self.prefix, text, len(text))
+        put_bytes(&self.prefix, text, len(text))
         puts(&self.prefix, b'",')
         put_buffer(&self.head, &self.prefix)
         puts(&self.head, b'"choices":[{"index":0,"delta":{')

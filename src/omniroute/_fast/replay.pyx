@@ -5,8 +5,9 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 
 from omniroute._fast.buffer cimport clear
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, REDACTED, REFUSAL, SIGNATURE, START, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_NONE,
-    STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_STOP, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, prepare, utf8,
+    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, REDACTED, REFUSAL, SIGNATURE, START, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH,
+    STOP_NONE, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_STOP, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, prepare,
+    utf8,
 )
 from omniroute._fast.stream cimport Encoder
 

@@ -2,7 +2,7 @@
 """Bounded scanner over one JSON text: find members and items without building anything.
 
 It is lenient where leniency cannot hurt (a value nobody reads is only measured) and never reads at or behind ``end``. Walks do
-not recurse; containers deeper than ``DEPTH`` count as malformed.
+not recurse; containers nested deeper than 512 count as malformed.
 
     cdef Walk walk
     cdef Member member
@@ -12,14 +12,77 @@ not recurse; containers deeper than ``DEPTH`` count as malformed.
     if walk.failed: …
 """
 
-from libc.string cimport memchr, memcmp, strlen
+from libc.string cimport memcmp, strlen
 
 from omniroute._fast.buffer cimport decode_escape
 from omniroute._fast.events cimport ESCAPED, JSON, Slice
 
 
-cdef enum:
-    DEPTH = 512
+cdef extern from *:
+    """
+    #include <stddef.h>
+    #if defined(__SSE2__)
+    #include <emmintrin.h>
+    #endif
+
+    #define OMNIROUTE_DEPTH 512
+
+    /* The closing quote of the string whose content begins at p, or NULL. */
+    static inline const char *omniroute_string_end(const char *p, const char *end) {
+    #if defined(__SSE2__)
+        const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\\\');
+        while (end - p >= 16) {
+            const __m128i v = _mm_loadu_si128((const __m128i *)p);
+            const int mask = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)));
+            if (!mask) { p += 16; continue; }
+            p += __builtin_ctz((unsigned)mask);
+            if (*p == '"') return p;
+            if (end - p < 2) return NULL;
+            p += 2;
+        }
+    #endif
+        while (p < end) {
+            if (*p == '"') return p;
+            if (*p == '\\\\' && end - p < 2) return NULL;
+            p += *p == '\\\\' ? 2 : 1;
+        }
+        return NULL;
+    }
+
+    /* The byte behind the container that begins at p, or NULL. Brackets are counted, not matched. */
+    static inline const char *omniroute_container_end(const char *p, const char *end) {
+        int depth = 0;
+        while (p < end) {
+    #if defined(__SSE2__)
+            if (end - p >= 16) {        /* to the next quote or bracket: '[' and ']' are '{' and '}' without bit 5 */
+                const __m128i v = _mm_loadu_si128((const __m128i *)p);
+                const __m128i w = _mm_or_si128(v, _mm_set1_epi8(0x20));
+                const __m128i hits = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+                    _mm_or_si128(_mm_cmpeq_epi8(w, _mm_set1_epi8('{')), _mm_cmpeq_epi8(w, _mm_set1_epi8('}'))));
+                const int mask = _mm_movemask_epi8(hits);
+                if (!mask) { p += 16; continue; }
+                p += __builtin_ctz((unsigned)mask);
+            }
+    #endif
+            switch (*p++) {
+            case '"':
+                p = omniroute_string_end(p, end);
+                if (!p) return NULL;
+                p++;
+                break;
+            case '{': case '[':
+                if (++depth > OMNIROUTE_DEPTH) return NULL;
+                break;
+            case '}': case ']':
+                if (--depth == 0) return p;
+                break;
+            }
+        }
+        return NULL;
+    }
+    """
+    const char *string_end "omniroute_string_end"(const char *p, const char *end) noexcept nogil
+    const char *container_end "omniroute_container_end"(const char *p, const char *end) noexcept nogil
 
 cdef struct Value:          # first byte, and the byte behind the last; p NULL = no value
     const char *p
@@ -40,47 +103,6 @@ cdef inline const char *skip_space(const char *p, const char *end) noexcept nogi
     while p < end and (p[0] == 0x20 or p[0] == 0x0A or p[0] == 0x0D or p[0] == 0x09):
         p += 1
     return p
-
-
-cdef inline const char *string_end(const char *p, const char *end) noexcept nogil:
-    """The closing quote of the string whose content begins at ``p``, or NULL."""
-    cdef const char *start = p
-    cdef const char *quote
-    cdef const char *q
-    while p < end:
-        quote = <const char *> memchr(p, c'"', <size_t> (end - p))
-        if quote == NULL:
-            return NULL
-        q = quote
-        while q > start and q[-1] == c'\\':
-            q -= 1
-        if ((quote - q) & 1) == 0:
-            return quote
-        p = quote + 1
-    return NULL
-
-
-cdef inline const char *container_end(const char *p, const char *end) noexcept nogil:
-    """The byte behind the container that begins at ``p``, or NULL. Brackets are counted, not matched."""
-    cdef int depth = 0
-    cdef char c
-    while p < end:
-        c = p[0]
-        p += 1
-        if c == c'"':
-            p = string_end(p, end)
-            if p == NULL:
-                return NULL
-            p += 1
-        elif c == c'{' or c == c'[':
-            depth += 1
-            if depth > DEPTH:
-                return NULL
-        elif c == c'}' or c == c']':
-            depth -= 1
-            if depth == 0:
-                return p
-    return NULL
 
 
 cdef inline const char *scalar_end(const char *p, const char *end) noexcept nogil:
@@ -118,17 +140,6 @@ cdef inline const char *value_end(const char *p, const char *end) noexcept nogil
     return scalar_end(p, end)
 
 
-cdef inline bint whole_value(const char *p, Py_ssize_t n, Value *value) noexcept nogil:
-    """[p, p + n) is one value, with space around it at most."""
-    cdef const char *end = p + n
-    value.p = skip_space(p, end)
-    value.end = value_end(value.p, end)
-    if value.end == NULL or skip_space(value.end, end) != end:
-        value.p = NULL
-        return False
-    return True
-
-
 cdef inline Value no_value() noexcept nogil:
     cdef Value value
     value.p = value.end = NULL
@@ -152,37 +163,59 @@ cdef inline bint is_set(const Value *v) noexcept nogil:
     return v.p != NULL and v.p[0] != c'n'
 
 
-cdef inline void enter(Walk *walk, const Value *v) noexcept nogil:
-    """Walk over an object or an array; anything else has no members and no items."""
+cdef inline void enter_at(Walk *walk, const char *p, const char *end) noexcept nogil:
+    """Walk over the container at ``p``, wherever it ends before ``end``; anything else has no members and no items."""
     walk.failed = False
-    if is_object(v) or is_array(v):
-        walk.p = v.p + 1
-        walk.end = v.end - 1
+    if p != NULL and p < end and (p[0] == c'{' or p[0] == c'['):
+        walk.p = p + 1
+        walk.end = end
     else:
         walk.p = walk.end = NULL
 
 
+cdef inline void enter(Walk *walk, const Value *v) noexcept nogil:
+    enter_at(walk, v.p, v.end)
+
+
 cdef inline bint step(Walk *walk) noexcept nogil:
-    """To the next element: over space and commas. False at the end."""
+    """To the next element: over space and commas. False at the end, which is passed."""
+    if walk.failed or walk.p == NULL:
+        return False
     walk.p = skip_space(walk.p, walk.end)
     while walk.p < walk.end and walk.p[0] == c',':
         walk.p = skip_space(walk.p + 1, walk.end)
-    return walk.p < walk.end
-
-
-cdef inline bint next_item(Walk *walk, Value *item) noexcept nogil:
-    if walk.failed or not step(walk):
+    if walk.p >= walk.end:
+        walk.failed = True
         return False
-    item.p = walk.p
-    item.end = value_end(walk.p, walk.end)
-    walk.failed = item.end == NULL
-    walk.p = item.end
+    if walk.p[0] == c'}' or walk.p[0] == c']':
+        walk.p += 1
+        return False
+    return True
+
+
+cdef inline bint measure(Walk *walk, Value *value) noexcept nogil:
+    """The value at the walk's position, and past it."""
+    value.p = walk.p
+    value.end = value_end(walk.p, walk.end)
+    walk.p = value.end
+    walk.failed = value.end == NULL
     return not walk.failed
 
 
-cdef inline bint next_member(Walk *walk, Member *member) noexcept nogil:
+cdef inline void leave(Walk *walk, const Walk *inner) noexcept nogil:
+    """Go on behind a container that ``inner`` walked over to its end."""
+    walk.p = inner.p
+    walk.failed = inner.failed
+
+
+cdef inline bint next_item(Walk *walk, Value *item) noexcept nogil:
+    return step(walk) and measure(walk, item)
+
+
+cdef inline bint next_key(Walk *walk, Member *member) noexcept nogil:
+    """The next member, its value not yet measured: ``measure`` it, or walk it with ``enter_at`` and ``leave``."""
     cdef const char *quote
-    if walk.failed or not step(walk):
+    if not step(walk):
         return False
     walk.failed = True
     if walk.p[0] != c'"':
@@ -195,15 +228,17 @@ cdef inline bint next_member(Walk *walk, Member *member) noexcept nogil:
     walk.p = skip_space(quote + 1, walk.end)
     if walk.p >= walk.end or walk.p[0] != c':':
         return False
-    member.value.p = skip_space(walk.p + 1, walk.end)
-    member.value.end = value_end(member.value.p, walk.end)
-    walk.failed = member.value.end == NULL
-    walk.p = member.value.end
+    walk.p = skip_space(walk.p + 1, walk.end)
+    walk.failed = walk.p >= walk.end
     return not walk.failed
 
 
+cdef inline bint next_member(Walk *walk, Member *member) noexcept nogil:
+    return next_key(walk, member) and measure(walk, &member.value)
+
+
 cdef inline bint same(const char *p, Py_ssize_t n, const char *word) noexcept nogil:
-    return n == <Py_ssize_t> strlen(word) and memcmp(p, word, <size_t> n) == 0
+    return n == <Py_ssize_t> strlen(word) and memcmp(p, word, strlen(word)) == 0
 
 
 cdef inline bint key_is(const Member *member, const char *word) noexcept nogil:

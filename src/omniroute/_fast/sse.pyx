@@ -4,7 +4,7 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memchr, memcmp
 
-from omniroute._fast.buffer cimport clear, drop_front, put, release
+from omniroute._fast.buffer cimport clear, drop_front, put_bytes, release
 
 
 cdef class Splitter:
@@ -21,7 +21,7 @@ cdef class Splitter:
 
     cdef void attach(self, const char *p, Py_ssize_t n) noexcept:
         if self.held.size:
-            put(&self.held, p, n)
+            put_bytes(&self.held, p, n)
             self.base = self.held.data
             self.size = self.held.size
         else:
@@ -69,7 +69,7 @@ cdef class Splitter:
         if self.base == self.held.data:
             drop_front(&self.held, gone)
         elif gone < self.size:
-            put(&self.held, self.base + gone, self.size - gone)
+            put_bytes(&self.held, self.base + gone, self.size - gone)
         self.line -= gone
         self.scan -= gone
         self.data_at -= gone
@@ -133,9 +133,9 @@ cdef class Splitter:
             else:
                 if self.data_lines == 1:
                     clear(&self.joined)
-                    put(&self.joined, self.base + self.data_at, self.data_length)
-                put(&self.joined, b"\n", 1)
-                put(&self.joined, self.base + value, end - value)
+                    put_bytes(&self.joined, self.base + self.data_at, self.data_length)
+                put_bytes(&self.joined, b"\n", 1)
+                put_bytes(&self.joined, self.base + value, end - value)
             self.data_lines += 1
         elif name == 5 and memcmp(line, b"event", 5) == 0:
             self.name_at = value

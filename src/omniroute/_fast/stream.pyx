@@ -5,7 +5,8 @@ from libc.string cimport strlen
 
 from omniroute._fast.buffer cimport FROM_PLAIN, Buffer, clear, fresh, plain_length, put_plain, put_sanitised, put_string, release
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, REDACTED, START, STOP, TOOL, USAGE, Event, Slice, merge, nothing_stated, prepare, utf8,
+    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, REDACTED, START, STOP, TOOL, USAGE, Event, Slice, merge, nothing_stated, prepare,
+    utf8,
 )
 from omniroute._fast.sse cimport Splitter, Sse
 
