@@ -21,7 +21,9 @@ def proxy_for(url: str, setting: str | None, environ: Mapping[str, str]) -> str 
     ConfigError when the chosen value is not a proxy URL.
     """
     parts = urlsplit(url)
-    host, port = (parts.hostname or "").rstrip("."), parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    if parts.scheme not in _DEFAULT_PORTS:
+        return None  # a wire that stays in this process
+    host, port = (parts.hostname or "").rstrip("."), parts.port or _DEFAULT_PORTS[parts.scheme]
     if _excluded(host, port, _read(environ, "NO_PROXY")):
         return None
     if setting:

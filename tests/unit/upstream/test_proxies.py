@@ -38,6 +38,10 @@ def test_loopback_never_goes_through_a_proxy_of_the_environment(host: str) -> No
     assert proxy_for(f"http://{host}:9000/v1", "http://mine.test:1", environ) == "http://mine.test:1"
 
 
+def test_a_wire_in_this_process_has_no_proxy() -> None:
+    assert proxy_for("builtin://demo", "http://mine.test:1", {"ALL_PROXY": "nonsense://"}) is None
+
+
 def test_the_setting_wins() -> None:
     assert proxy_for("https://api.test", "http://mine.test:1", {"HTTPS_PROXY": P}) == "http://mine.test:1"
     assert proxy_for("https://api.test", "http://mine.test:1", {"NO_PROXY": "api.test"}) is None
