@@ -80,6 +80,7 @@ class Database:
         self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
         self._durable = True
         self._writes = 0
+        self._open = True
         self._closing: asyncio.Task[None] | None = None
         self._worker = asyncio.create_task(self._work(), name="storage-writer")
 
@@ -113,15 +114,17 @@ class Database:
             if isinstance(error, sqlite3.Error):
                 raise StorageError(f"cannot open {path}: {error}") from error
             raise
-        return cls(path, clock, schema, lock, opened[0], opened[1:])
+        database = cls(path, clock, schema, lock, opened[0], opened[1:])
+        await asyncio.sleep(0)  # lets the writer begin: a task cancelled before its first step would not clean up
+        return database
 
     async def read(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
         """All rows of one query, from a read-only connection; it sees every write acknowledged before."""
-        if self._closing is not None:
+        if not self._open:
             raise StorageError("the database is closed")
         connection = await self._idle.get()
         try:
-            if self._closing is not None:
+            if not self._open:
                 raise StorageError("the database is closed")
             return list(await connection.execute_fetchall(sql, params))
         except sqlite3.Error as error:
@@ -141,7 +144,7 @@ class Database:
         it. What it raises rolls back and comes out here: sqlite3.IntegrityError as it is, other database errors as
         StorageError. A caller that is cancelled while waiting in the queue withdraws its write; a running one is finished.
         """
-        if self._closing is not None or self._worker.done():
+        if not self._open:
             raise StorageError("the database is closed")
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put_nowait(_Job(run, durable, done))
@@ -193,6 +196,7 @@ class Database:
     async def close(self) -> None:
         """Finish every accepted write, close the connections, give the directory back. Repeating it is harmless."""
         if self._closing is None:
+            self._open = False
             self._closing = asyncio.create_task(self._close(), name="storage-close")
         await asyncio.shield(self._closing)
 
@@ -203,12 +207,17 @@ class Database:
         await self.close()
 
     async def _close(self) -> None:
+        self._jobs.put_nowait(None)
         try:
-            self._jobs.put_nowait(None)
             await asyncio.wait([self._worker])
+        finally:
+            await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        try:
             # Readers first: the last connection to leave folds the log into the file, and only the writer can.
-            for _ in self._readers:
-                await (await self._idle.get()).close()
+            for reader in self._readers:
+                await reader.close()
         finally:
             await self._writer.close()
             if self._lock is not None:
@@ -220,11 +229,15 @@ class Database:
                 if not job.done.cancelled():
                     await self._perform(job)
         finally:
-            # Only a cancelled worker leaves jobs behind: whoever waits for one must not wait forever.
+            # Something is left only if we were cancelled.
             while not self._jobs.empty():
                 left = self._jobs.get_nowait()
                 if left is not None:
                     left.fail(StorageError("the database was closed before the write began"))
+            if self._open:
+                # The event loop goes down and nobody closed us: the connections' threads would keep the process alive.
+                self._open = False
+                await self._disconnect()
 
     async def _perform(self, job: _Job) -> None:
         try:

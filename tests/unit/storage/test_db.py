@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -64,9 +66,7 @@ async def test_a_transaction_is_all_or_nothing(notes: Database) -> None:
 
 
 async def test_a_broken_constraint_comes_out_as_it_is_and_harms_nobody_else(notes: Database) -> None:
-    results = await asyncio.gather(
-        *(notes.write(insert(word)) for word in ("a", "a", None, "b")), return_exceptions=True
-    )
+    results = await asyncio.gather(*(notes.write(insert(word)) for word in ("a", "a", None, "b")), return_exceptions=True)
     assert results[0] == "a"
     assert results[3] == "b"
     assert all(isinstance(result, sqlite3.IntegrityError) for result in results[1:3])
@@ -297,6 +297,50 @@ async def test_a_database_that_cannot_be_opened_is_given_back(
     assert len(os.listdir("/dev/fd")) == descriptors
     assert threading.active_count() == threads
     await (await Database.open(tmp_path, clock=clock)).close()
+
+
+@pytest.mark.parametrize("waiting", [0, 3])
+async def test_a_writer_that_is_cancelled_closes_the_database(tmp_path: Path, clock: FakeClock, waiting: int) -> None:
+    """What happens to it when an event loop ends that nobody told to close the database."""
+    threads = threading.active_count()
+    db = await Database.open(tmp_path, clock=clock, migrations=NOTES)
+    begun = asyncio.Event()
+
+    async def endless(connection: aiosqlite.Connection) -> None:
+        await insert("half")(connection)
+        begun.set()
+        await asyncio.Event().wait()
+
+    writes = [asyncio.create_task(db.write(endless))]
+    await begun.wait()
+    writes += [asyncio.create_task(db.write(insert(str(number)))) for number in range(waiting)]
+    await asyncio.sleep(0)
+    (writer,) = (task for task in asyncio.all_tasks() if task.get_name() == "storage-writer")
+    writer.cancel()
+    for result in await asyncio.gather(*writes, writer, return_exceptions=True):
+        assert isinstance(result, (StorageError, asyncio.CancelledError))
+    assert threading.active_count() <= threads + 1  # the worker thread of asyncio.to_thread
+    with pytest.raises(StorageError, match="closed"):
+        await db.read("SELECT 1")
+    await db.close()
+    async with await Database.open(tmp_path, clock=clock, migrations=NOTES) as again:
+        assert await words(again) == []
+
+
+@pytest.mark.e2e
+def test_a_program_that_forgets_to_close_still_ends(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, pathlib, sys\n"
+        "from omniroute.core.ids import SystemClock\n"
+        "from omniroute.storage import Database\n"
+        "kept = []\n"
+        "async def main():\n"
+        "    kept.append(await Database.open(pathlib.Path(sys.argv[1]), clock=SystemClock()))\n"
+        "    raise SystemExit(7)\n"
+        "asyncio.run(main())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stderr) == (7, b"")
 
 
 @pytest.mark.parametrize("where", ["file", "file/below"])

@@ -175,7 +175,7 @@ async def test_an_empty_database_is_not_started_over_the_remains_of_a_full_one(t
         await opened(tmp_path, clock, FIRST, SECOND)
     (tmp_path / "backups").rename(tmp_path / "elsewhere")
     (tmp_path / "omniroute.sqlite-wal").write_bytes(b"a transaction that was never folded in")
-    with pytest.raises(StorageError, match="its log omniroute.sqlite-wal is not"):
+    with pytest.raises(StorageError, match=r"its log omniroute\.sqlite-wal is not"):
         await opened(tmp_path, clock, FIRST, SECOND)
     assert (tmp_path / "omniroute.sqlite-wal").read_bytes() == b"a transaction that was never folded in"
     (tmp_path / "omniroute.sqlite-wal").unlink()

@@ -1,0 +1,129 @@
+-- 0001_initial 9adeabc0e20f283445bd3435695508e1001b10508f4d2c2209b8873bff24da34
+
+CREATE TABLE accounts (
+    id TEXT PRIMARY KEY,
+    provider TEXT NOT NULL,
+    name TEXT NOT NULL,
+    secret BLOB,
+    enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    priority INTEGER NOT NULL,
+    url_vars_json TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL,
+    last_test_at REAL,
+    last_error TEXT,
+    UNIQUE (provider, name)
+);
+
+CREATE TABLE admin (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    password_hash TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    changed_at REAL NOT NULL
+);
+
+CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    prefix TEXT NOT NULL,
+    digest BLOB NOT NULL UNIQUE,
+    secret_mark BLOB NOT NULL,
+    models_json TEXT NOT NULL,
+    providers_json TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    last_used_at REAL,
+    expires_at REAL,
+    revoked_at REAL
+);
+
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT NOT NULL,
+    detail_json TEXT NOT NULL
+);
+
+CREATE INDEX audit_at ON audit (at);
+
+CREATE TABLE custom_models (
+    provider TEXT NOT NULL,
+    model_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    context INTEGER,
+    max_output INTEGER,
+    tools INTEGER CHECK (tools IN (0, 1)),
+    vision INTEGER CHECK (vision IN (0, 1)),
+    reasoning INTEGER CHECK (reasoning IN (0, 1)),
+    price_json TEXT,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL,
+    PRIMARY KEY (provider, model_id)
+) WITHOUT ROWID;
+
+CREATE TABLE migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at REAL NOT NULL);
+
+CREATE TABLE nodes (
+    prefix TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    format TEXT NOT NULL,
+    base_url TEXT NOT NULL,
+    headers BLOB,
+    models_json TEXT NOT NULL,
+    tier TEXT NOT NULL,
+    timeouts_json TEXT NOT NULL,
+    resilience INTEGER NOT NULL CHECK (resilience IN (0, 1)),
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
+);
+
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value_json TEXT NOT NULL,
+    updated_at REAL NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE usage (
+    id INTEGER PRIMARY KEY,
+    request_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    started_at REAL NOT NULL,
+    key_id TEXT,
+    account_id TEXT,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    client_format TEXT NOT NULL,
+    upstream_format TEXT NOT NULL,
+    stream INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    error_kind TEXT,
+    input_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    written_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    cost_usd REAL,
+    shadow_cost_usd REAL,
+    price_basis TEXT NOT NULL,
+    ttft_ms REAL,
+    total_ms REAL NOT NULL,
+    bytes_in INTEGER NOT NULL,
+    bytes_out INTEGER NOT NULL,
+    session_id TEXT,
+    agent_id TEXT,
+    UNIQUE (request_id, attempt)
+);
+
+CREATE INDEX usage_session ON usage (session_id, started_at) WHERE session_id IS NOT NULL;
+
+CREATE INDEX usage_started_at ON usage (started_at);
+
+CREATE TABLE vault (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    salt BLOB NOT NULL,
+    key_check BLOB NOT NULL,
+    created_at REAL NOT NULL
+);
