@@ -13,6 +13,7 @@ from omniroute.core.errors import BadAnswer, Scope, Verdict
 from omniroute.ir.request import Part, ToolCall
 from omniroute.ir.response import ChatResponse, StopReason
 from omniroute.translation.names import legal_id
+from omniroute.translation.rules import Rules
 
 _KEPT: tuple[StopReason, ...] = ("length", "context", "filter", "refusal", "pause")
 
@@ -58,14 +59,18 @@ def invented_id(response_id: str, position: int) -> str:
     return "call_" + sha256(f"{response_id}:{position}".encode()).hexdigest()[:24]
 
 
-def restore_calls(response: ChatResponse, names: Mapping[str, str], seed: str, chars: str | None, limit: int) -> ChatResponse:
-    """The answer with the client's own tool names and with call ids that its dialect can carry."""
+def restore_calls(response: ChatResponse, names: Mapping[str, str], fallback_id: str, rules: Rules) -> ChatResponse:
+    """The answer with the client's own tool names and with call ids that its dialect (``rules``) can carry.
+
+    Missing ids are made from the upstream's response id, ``fallback_id`` where there is none.
+    """
     if not any(isinstance(part, ToolCall) for part in response.parts):
         return response
+    seed = response.id or fallback_id
     parts: list[Part] = []
     for position, part in enumerate(response.parts):
         if isinstance(part, ToolCall):
-            call_id = legal_id(part.id, chars, limit) if part.id else invented_id(seed, position)
+            call_id = legal_id(part.id, rules.id_chars, rules.id_limit) if part.id else invented_id(seed, position)
             part = replace(part, id=call_id, name=names.get(part.name, part.name))
         parts.append(part)
     return replace(response, parts=tuple(parts))

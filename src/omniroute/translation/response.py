@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from omniroute._fast.codec import Bridge, Collector, Replayer
 from omniroute.core import json
 from omniroute.core.errors import Scope, TruncatedStream, UpstreamStatus
-from omniroute.ir.request import Opaque, Part, Refusal, Text, Thinking, ToolCall
+from omniroute.ir.request import Media, Opaque, Part, Refusal, Text, Thinking, ToolCall
 from omniroute.ir.response import ChatResponse, StopReason, Usage
-from omniroute.translation.answers import settle_stop
+from omniroute.translation.answers import restore_calls, settle_stop
 from omniroute.translation.calls import arguments_text
 from omniroute.translation.format import Format, StreamMeta
+from omniroute.translation.media import omitted
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,16 +44,16 @@ def translate_answer(body: bytes, client: Format, upstream: Format, meta: Stream
 
 def answer_as_stream(body: bytes, client: Format, upstream: Format, meta: StreamMeta) -> StreamedAnswer:
     """A finished answer, sent although a stream was asked for, as a full stream in the client's dialect. Raises BadAnswer."""
-    response = upstream.decode_response(body)
+    response = restore_calls(upstream.decode_response(body), {}, meta.id, client.rules)
     if client.name == upstream.name:
         meta = _own(meta, response.id, response.model)
     replayer = Replayer(client.encoder(meta))
     replayer.start(meta.id, meta.model)
+    usage = response.usage
+    if usage is not None:  # before the blocks: some dialects state it in their opening event
+        replayer.usage(usage.input, usage.cached, usage.written, usage.output, usage.reasoning)
     for part in response.parts:
         _replay(replayer, part)
-    usage = response.usage
-    if usage is not None:
-        replayer.usage(usage.input, usage.cached, usage.written, usage.output, usage.reasoning)
     replayer.stop(response.stop, response.stop_sequence)
     return StreamedAnswer(replayer.take(), usage, response.stop)
 
@@ -75,6 +76,8 @@ def _replay(replayer: Replayer, part: Part) -> None:
     elif isinstance(part, ToolCall):
         arguments = json.dumps_text({"input": part.arguments}) if part.kind == "custom" else arguments_text(part.arguments)
         replayer.tool(part.id, part.name, arguments)
+    elif isinstance(part, Media):
+        replayer.text(omitted(part.kind, part.url).text)
     elif isinstance(part, Opaque) and isinstance(part.value, dict) and isinstance(part.value.get("transcript"), str):
         replayer.text(part.value["transcript"])
 
@@ -84,7 +87,7 @@ def stream_as_answer(collector: Collector, bridge: Bridge, client: Format, upstr
 
     Raises UpstreamStatus for an error inside the stream and TruncatedStream when it ended without its terminal marker.
     """
-    if bridge.error_status:
+    if bridge.error_status and bridge.error_code != TruncatedStream.code:
         raise UpstreamStatus(
             bridge.error_message or "The provider reported an error while answering.",
             kind="upstream_error_in_200",

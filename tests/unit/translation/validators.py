@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 _CHAT_TOP = set(
-    "model messages audio frequency_penalty function_call functions logit_bias logprobs top_logprobs max_completion_tokens max_tokens "
-    "metadata modalities moderation n parallel_tool_calls prediction presence_penalty prompt_cache_key prompt_cache_options "
-    "prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop store stream stream_options "
-    "temperature tool_choice tools top_p user verbosity web_search_options".split()
+    "model messages audio frequency_penalty function_call functions logit_bias logprobs top_logprobs max_completion_tokens "
+    "max_tokens metadata modalities moderation n parallel_tool_calls prediction presence_penalty prompt_cache_key prompt_cache_options "
+    "prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop store stream "
+    "stream_options temperature tool_choice tools top_p user verbosity web_search_options".split()
 )
 _ANTHROPIC_TOP = set(
     "model max_tokens messages system stop_sequences stream tools tool_choice thinking output_config metadata service_tier speed "

@@ -9,7 +9,7 @@ from omniroute.translation.formats.anthropic.errors import encode_error, error_s
 from omniroute.translation.formats.anthropic.inplace import adjust, wants_usage
 from omniroute.translation.formats.anthropic.request import decode_request, encode_request
 from omniroute.translation.formats.anthropic.response import decode_response, encode_response
-from omniroute.translation.rules import Rules
+from omniroute.translation.formats.anthropic.rules import RULES
 
 __all__ = ["FORMAT"]
 
@@ -26,34 +26,7 @@ FORMAT = Format(
     name="anthropic",
     chat_path="/v1/messages",
     stream_type="text/event-stream; charset=utf-8",
-    rules=Rules(
-        hoists_system=True,
-        late_system="reminder",
-        merges_turns=True,
-        starts_with_user=True,
-        trims_prefill=True,
-        blank_text=False,
-        media={
-            "image": frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"}),
-            "document": frozenset({"application/pdf", "text/plain"}),
-        },
-        media_urls=frozenset({"image", "document"}),
-        result_media=frozenset({"image", "document"}),
-        refused_images=True,
-        id_chars="a-zA-Z0-9_-",
-        name_limit=128,
-        flat_schema=True,
-        fields=frozenset({"temperature", "top_p", "top_k"}),
-        max_tokens=True,
-        temperature=(0.0, 1.0),
-        blank_stop=False,
-        user_limit=256,
-        cache_marks=4,
-        reasoning="thinking",
-        json_object=False,
-        service_tiers={"auto": "auto", "standard_only": "standard_only", "default": "standard_only"},
-        private_system=("x-anthropic-billing-header:",),
-    ),
+    rules=RULES,
     decode_request=decode_request,
     encode_request=encode_request,
     decode_response=decode_response,

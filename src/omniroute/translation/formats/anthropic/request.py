@@ -16,24 +16,8 @@ from omniroute.translation.quirks import apply_quirks
 _ROLES = ("user", "assistant", "system")
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _KNOWN = frozenset(
-    [
-        "model",
-        "messages",
-        "system",
-        "tools",
-        "tool_choice",
-        "max_tokens",
-        "temperature",
-        "top_p",
-        "top_k",
-        "stop_sequences",
-        "stream",
-        "thinking",
-        "output_config",
-        "output_format",
-        "metadata",
-        "service_tier",
-    ]
+    "model messages system tools tool_choice max_tokens temperature top_p top_k stop_sequences stream thinking "
+    "output_config output_format metadata service_tier".split()
 )
 
 
@@ -72,7 +56,7 @@ def _decode_system(value: Any) -> tuple[Text, ...]:
     parts = decode_blocks(value, "system")
     for position, part in enumerate(parts):
         if not isinstance(part, Text):
-            raise BadRequest(f"system[{position}] must be a text block.", param=f"system[{position}].type")
+            raise BadRequest(f"system[{position}].type must be text.", param=f"system[{position}].type")
     return tuple(part for part in parts if isinstance(part, Text))
 
 

@@ -11,6 +11,7 @@ from omniroute.translation.answers import answer_object, bad_answer, count, rest
 from omniroute.translation.calls import arguments_object
 from omniroute.translation.format import StreamMeta
 from omniroute.translation.formats.anthropic.blocks import NAME
+from omniroute.translation.formats.anthropic.rules import RULES
 from omniroute.translation.media import omitted
 
 _STOPS: dict[str, StopReason] = {
@@ -91,7 +92,7 @@ def decode_usage(usage: Any) -> Usage | None:
 
 def encode_response(response: ChatResponse, meta: StreamMeta) -> bytes:
     """The answer for an Anthropic client. A first choice only: this dialect has no others."""
-    answer = restore_calls(response, meta.tool_names, meta.id, "a-zA-Z0-9_-", 64)
+    answer = restore_calls(response, meta.tool_names, meta.id, RULES)
     stop, sequence = _stop(answer)
     body: dict[str, Any] = {
         "id": meta.id,
@@ -101,7 +102,7 @@ def encode_response(response: ChatResponse, meta: StreamMeta) -> bytes:
         "content": _encode_content(answer),
         "stop_reason": stop,
         "stop_sequence": sequence,
-        "usage": encode_usage(answer.usage or Usage()),
+        "usage": encode_usage(answer.usage or Usage(input=meta.input_tokens, estimated=True)),
     }
     if answer.origin == NAME:
         body.update(answer.extra)

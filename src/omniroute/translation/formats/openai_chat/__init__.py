@@ -9,7 +9,7 @@ from omniroute.translation.formats.openai_chat.errors import encode_error, error
 from omniroute.translation.formats.openai_chat.inplace import adjust, wants_usage
 from omniroute.translation.formats.openai_chat.request import decode_request, encode_request
 from omniroute.translation.formats.openai_chat.response import decode_response, encode_response
-from omniroute.translation.rules import Rules
+from omniroute.translation.formats.openai_chat.rules import RULES
 
 __all__ = ["FORMAT"]
 
@@ -26,44 +26,7 @@ FORMAT = Format(
     name="openai_chat",
     chat_path="/chat/completions",
     stream_type="text/event-stream; charset=utf-8",
-    rules=Rules(
-        media={
-            "image": frozenset(),
-            "document": frozenset({"application/pdf"}),
-            "audio": frozenset({"audio/wav", "audio/mpeg"}),
-        },
-        media_urls=frozenset({"image"}),
-        custom_tools=True,
-        strict_tools=True,
-        allowed_tools=True,
-        fields=frozenset(
-            [
-                "temperature",
-                "top_p",
-                "seed",
-                "frequency_penalty",
-                "presence_penalty",
-                "logit_bias",
-                "logprobs",
-                "top_logprobs",
-                "n",
-                "metadata",
-                "verbosity",
-                "prompt_cache_key",
-                "store",
-            ]
-        ),
-        stop_limit=4,
-        reasoning="effort",
-        service_tiers={
-            "auto": "auto",
-            "default": "default",
-            "flex": "flex",
-            "priority": "priority",
-            "scale": "scale",
-            "standard_only": "default",
-        },
-    ),
+    rules=RULES,
     decode_request=decode_request,
     encode_request=encode_request,
     decode_response=decode_response,

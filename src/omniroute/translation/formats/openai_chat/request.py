@@ -16,38 +16,9 @@ from omniroute.translation.quirks import apply_quirks
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _KNOWN = frozenset(
-    [
-        "model",
-        "messages",
-        "tools",
-        "functions",
-        "tool_choice",
-        "function_call",
-        "parallel_tool_calls",
-        "max_tokens",
-        "max_completion_tokens",
-        "temperature",
-        "top_p",
-        "top_k",
-        "stop",
-        "seed",
-        "frequency_penalty",
-        "presence_penalty",
-        "logit_bias",
-        "logprobs",
-        "top_logprobs",
-        "n",
-        "user",
-        "metadata",
-        "service_tier",
-        "response_format",
-        "reasoning_effort",
-        "verbosity",
-        "prompt_cache_key",
-        "store",
-        "stream",
-        "stream_options",
-    ]
+    "model messages tools functions tool_choice function_call parallel_tool_calls max_tokens max_completion_tokens "
+    "temperature top_p top_k stop seed frequency_penalty presence_penalty logit_bias logprobs top_logprobs n user "
+    "metadata service_tier response_format reasoning_effort verbosity prompt_cache_key store stream stream_options".split()
 )
 _PLAIN = (
     "temperature",

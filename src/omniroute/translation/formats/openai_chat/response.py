@@ -13,6 +13,7 @@ from omniroute.translation.answers import answer_object, bad_answer, count, rest
 from omniroute.translation.calls import arguments_text
 from omniroute.translation.format import StreamMeta
 from omniroute.translation.formats.openai_chat.parts import NAME
+from omniroute.translation.formats.openai_chat.rules import RULES
 from omniroute.translation.formats.openai_chat.tools import encode_call
 from omniroute.translation.media import data_url, read_data_url
 from omniroute.translation.parts import plain_text
@@ -185,7 +186,7 @@ def encode_response(response: ChatResponse, meta: StreamMeta) -> bytes:
 
 
 def _encode_choice(response: ChatResponse, index: int, meta: StreamMeta) -> dict[str, Any]:
-    answer = restore_calls(response, meta.tool_names, f"{meta.id}:{index}", None, 64)
+    answer = restore_calls(response, meta.tool_names, f"{meta.id}:{index}", RULES)
     refusal = plain_text(tuple(part for part in answer.parts if isinstance(part, Refusal)), "")
     return {
         "index": index,
