@@ -21,7 +21,9 @@ def status(state: State) -> None:
     with state.client(offline=False) as client:
         health = client.get("/api/monitoring/health")
         health["url"] = client.url
-    state.emit(health, "\n".join(f"{name:<22}{value}" for name, value in _lines(health)))
+    lines = _lines(health)
+    width = max(len(name) for name, _ in lines) + 2
+    state.emit(health, "\n".join(f"{name:<{width}}{value}".rstrip() for name, value in lines))
 
 
 def _lines(health: dict[str, Any]) -> list[tuple[str, str]]:
