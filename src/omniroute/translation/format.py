@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from omniroute.core.errors import OmniRouteError
 from omniroute.core.registry import Registry
@@ -41,6 +42,12 @@ class StreamMeta(msgspec.Struct, frozen=True, kw_only=True):
     tool_names: Mapping[str, str] = {}
     request: ChatRequest | None = None
 
+    def named(self, prefix: str) -> StreamMeta:
+        """The same with an id of the dialect's own look: ``prefix`` in place of our ``req_``."""
+        if self.id.startswith(prefix):
+            return self
+        return replace(self, id=prefix + self.id.removeprefix("req_"))
+
 
 class Format(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format.
@@ -48,6 +55,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     name              registry key, also the word in configuration (``openai_chat``, ``anthropic``, …)
     chat_path         default path of a chat call, appended to a node's base URL
     stream_type       content type of its streams
+    id_prefix         how the ids of its answers begin
     rules             what the format can say and what it refuses; drives ``normalise``
     decode_request    body of a client in this format → ChatRequest; BadRequest names the field
     encode_request    ChatRequest → body for an upstream in this format, after normalisation
@@ -65,6 +73,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     chat_path: str
     stream_type: str
+    id_prefix: str
     rules: Rules
     decode_request: Callable[[bytes], ChatRequest]
     encode_request: Callable[[ChatRequest, Profile], bytes]

@@ -38,15 +38,14 @@ def translate_answer(body: bytes, client: Format, upstream: Format, meta: Stream
     """The upstream's finished answer for the client; the same bytes when both speak one format. Raises BadAnswer."""
     response = upstream.decode_response(body)
     if client.name != upstream.name:
-        body = client.encode_response(response, meta)
+        body = client.encode_response(response, meta.named(client.id_prefix))
     return Answer(body=body, usage=response.usage, stop=response.stop)
 
 
 def answer_as_stream(body: bytes, client: Format, upstream: Format, meta: StreamMeta) -> StreamedAnswer:
     """A finished answer, sent although a stream was asked for, as a full stream in the client's dialect. Raises BadAnswer."""
     response = restore_calls(upstream.decode_response(body), {}, meta.id, client.rules)
-    if client.name == upstream.name:
-        meta = _own(meta, response.id, response.model)
+    meta = _shown(meta, response, client)
     replayer = Replayer(client.encoder(meta))
     replayer.start(meta.id, meta.model)
     usage = response.usage
@@ -58,9 +57,12 @@ def answer_as_stream(body: bytes, client: Format, upstream: Format, meta: Stream
     return StreamedAnswer(replayer.take(), usage, response.stop)
 
 
-def _own(meta: StreamMeta, response_id: str, model: str) -> StreamMeta:
-    """``meta`` with the upstream's own id and model: between equal formats they are passed on."""
-    return replace(meta, id=response_id or meta.id, model=model or meta.model)
+def _shown(meta: StreamMeta, response: ChatResponse, client: Format) -> StreamMeta:
+    """``meta`` with the id and model the client sees: the upstream's own between equal formats, else ours."""
+    ours = meta.named(client.id_prefix)
+    if client.name != response.origin:
+        return ours
+    return replace(ours, id=response.id or ours.id, model=response.model or ours.model)
 
 
 def _replay(replayer: Replayer, part: Part) -> None:
@@ -108,8 +110,7 @@ def stream_as_answer(collector: Collector, bridge: Bridge, client: Format, upstr
         created=meta.created,
         stop_sequence=collector.stop_sequence or None,
     )
-    if client.name == upstream.name:
-        meta = _own(meta, response.id, response.model)
+    meta = _shown(meta, response, client)
     return Answer(body=client.encode_response(response, meta), usage=response.usage, stop=response.stop)
 
 

@@ -10,4 +10,4 @@ def bridge_for(client: Format, upstream: Format, meta: StreamMeta, *, hide_usage
     """A fresh bridge for one answer. ``hide_usage``: between equal formats, leave out usage the client did not ask for."""
     if client.name == upstream.name:
         return Bridge(upstream.decoder(), None, hide_usage=hide_usage)
-    return Bridge(upstream.decoder(), client.encoder(meta))
+    return Bridge(upstream.decoder(), client.encoder(meta.named(client.id_prefix)))

@@ -251,6 +251,8 @@ def test_what_was_done_is_told_with_rule_place_and_action() -> None:
         ("anthropic", {"messages": [{"role": "user", "content": "x"}], "thinking": {"budget_tokens": 5}}, "thinking.type"),
         ("anthropic", {"messages": [{"role": "user", "content": "x"}], "tools": [{"input_schema": {}}]}, "tools[0].name"),
         ("anthropic", {"messages": [{"role": "user", "content": "x"}], "max_tokens": 1.5}, "max_tokens"),
+        ("anthropic", {"messages": [{"role": "user", "content": [{"type": "tool_use", "id": "t", "name": "n"}]}]}, "messages[0].content[0].type"),
+        ("anthropic", {"messages": [{"role": "assistant", "content": [{"type": "tool_result", "tool_use_id": "t"}]}]}, "messages[0].content[0].type"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_by_its_path(name: str, body: dict[str, Any], param: str) -> None:

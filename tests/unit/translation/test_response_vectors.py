@@ -15,7 +15,7 @@ from omniroute.translation.format import StreamMeta, registry
 from omniroute.translation.response import translate_answer
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "responses"
-META = StreamMeta(id="id-of-ours", model="asked-model", created=1_800_000_000)
+META = StreamMeta(id="req_of-ours", model="asked-model", created=1_800_000_000)
 ANTHROPIC_STOPS = {
     "end_turn",
     "max_tokens",
@@ -44,7 +44,7 @@ def _translate(answer: Any, upstream: str, client: str, meta: StreamMeta = META)
 def test_for_an_anthropic_client(case: dict[str, Any]) -> None:
     body = _translate(case["answer"], "openai_chat", "anthropic")
     message = anthropic.types.Message.model_validate(body, strict=True)
-    assert (message.id, message.model, message.role, message.type) == ("id-of-ours", "asked-model", "assistant", "message")
+    assert (message.id, message.model, message.role, message.type) == ("msg_of-ours", "asked-model", "assistant", "message")
     assert body["stop_reason"] in ANTHROPIC_STOPS
     for key, value in case["expect"].items():
         assert body[key] == value, key
@@ -54,7 +54,7 @@ def test_for_an_anthropic_client(case: dict[str, Any]) -> None:
 def test_for_a_chat_client(case: dict[str, Any]) -> None:
     body = _translate(case["answer"], "anthropic", "openai_chat")
     completion = openai.types.chat.ChatCompletion.model_validate(body, strict=True)
-    assert (completion.id, completion.model, completion.created) == ("id-of-ours", "asked-model", 1_800_000_000)
+    assert (completion.id, completion.model, completion.created) == ("chatcmpl-of-ours", "asked-model", 1_800_000_000)
     choice = body["choices"][0]
     assert choice["finish_reason"] in CHAT_STOPS
     for key, value in case["expect"].items():

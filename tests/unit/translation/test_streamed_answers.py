@@ -23,7 +23,7 @@ from omniroute.translation.response import answer_as_stream, stream_as_answer, t
 from omniroute.translation.stream import bridge_for
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "responses"
-META = StreamMeta(id="id-of-ours", model="asked-model", created=1_800_000_000, include_usage=True)
+META = StreamMeta(id="req_of-ours", model="asked-model", created=1_800_000_000, include_usage=True)
 
 
 def _cases() -> list[Any]:
@@ -159,7 +159,7 @@ def test_edge_118_a_stream_gathered_is_the_answer_again(upstream: str, client: s
         assert _chat_view(found) == _chat_view(expected)
         assert found["choices"][0]["finish_reason"] == expected["choices"][0]["finish_reason"]
     if client != upstream:
-        assert (found["id"], found["model"]) == ("id-of-ours", "asked-model")
+        assert (found["id"], found["model"]) == (formats[client].id_prefix + "of-ours", "asked-model")
     else:
         assert (found["id"], found["model"]) == (answer["id"], answer["model"])
 
@@ -235,7 +235,7 @@ def test_different_formats_get_the_clients_dialect_and_its_tool_names() -> None:
     message = _read_by_anthropic_sdk(bridge.feed(wire) + bridge.feed(end) + bridge.finish())
     assert message["content"][0]["name"] == "the.long name"
     assert message["stop_reason"] == "tool_use"
-    assert message["model"] == "m"
+    assert (message["id"], message["model"]) == ("msg_i", "m")
 
 
 def test_usage_of_a_translated_answer_is_canonical() -> None:

@@ -26,6 +26,7 @@ FORMAT = Format(
     name="anthropic",
     chat_path="/v1/messages",
     stream_type="text/event-stream; charset=utf-8",
+    id_prefix="msg_",
     rules=RULES,
     decode_request=decode_request,
     encode_request=encode_request,

@@ -7,7 +7,7 @@ from typing import Any, cast
 from omniroute.core import json
 from omniroute.core.errors import BadRequest
 from omniroute.ir.caps import Profile
-from omniroute.ir.request import ChatRequest, Effort, Message, Reasoning, ResponseFormat, Role, Text
+from omniroute.ir.request import ChatRequest, Effort, Message, Part, Reasoning, ResponseFormat, Role, Text, ToolCall, ToolResult
 from omniroute.translation import read
 from omniroute.translation.formats.anthropic.blocks import NAME, decode_blocks, encode_blocks, encode_text
 from omniroute.translation.formats.anthropic.tools import decode_choice, decode_tools, encode_choice, encode_tools
@@ -73,8 +73,19 @@ def _decode_messages(fields: dict[str, Any]) -> tuple[Message, ...]:
         role = read.need_text(message, "role", path)
         if role not in _ROLES:
             raise BadRequest(f"{path}.role {role[:60]!r} is not known; use one of {', '.join(_ROLES)}.", param=f"{path}.role")
-        messages.append(Message(role=cast(Role, role), parts=decode_blocks(message.get("content"), f"{path}.content")))
+        parts = decode_blocks(message.get("content"), f"{path}.content")
+        _check_places(parts, role, path)
+        messages.append(Message(role=cast(Role, role), parts=parts))
     return tuple(messages)
+
+
+def _check_places(parts: tuple[Part, ...], role: str, path: str) -> None:
+    """Calls belong to the assistant and results to the user."""
+    for position, part in enumerate(parts):
+        if (isinstance(part, ToolCall) and role != "assistant") or (isinstance(part, ToolResult) and role != "user"):
+            where = f"{path}.content[{position}].type"
+            kind = "tool_use" if isinstance(part, ToolCall) else "tool_result"
+            raise BadRequest(f"{where}: a {kind} block cannot stand in a message of role {role}.", param=where)
 
 
 def _decode_thinking(fields: dict[str, Any], config: dict[str, Any]) -> Reasoning | None:

@@ -26,6 +26,7 @@ FORMAT = Format(
     name="openai_chat",
     chat_path="/chat/completions",
     stream_type="text/event-stream; charset=utf-8",
+    id_prefix="chatcmpl-",
     rules=RULES,
     decode_request=decode_request,
     encode_request=encode_request,
