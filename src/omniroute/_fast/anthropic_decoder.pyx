@@ -11,8 +11,8 @@ from omniroute._fast.events cimport (
 from omniroute._fast.faults cimport read_fault
 from omniroute._fast.frames cimport anthropic_error, anthropic_ping, anthropic_stop
 from omniroute._fast.scan cimport (
-    Member, Value, Walk, enter, enter_at, find, integer_of, is_object, is_string, key_is, next_member, no_value, raw_of, same, skip_space,
-    text_is, text_of,
+    Member, Value, Walk, enter, enter_at, find, integer_of, is_object, is_string, key_is, next_member, no_value, raw_of, same,
+    skip_space, text_is, text_of,
 )
 from omniroute._fast.sse cimport Sse
 from omniroute._fast.stream cimport SKIPPED, TAKEN, Decoder
@@ -98,7 +98,7 @@ cdef class AnthropicDecoder(Decoder):
             type.n = sse.name_length
         if same(type.p, type.n, b"content_block_delta"):
             self._block_delta(&parts)
-        elif same(type.p, type.n, b"error") or is_object(&parts.error):
+        elif same(type.p, type.n, b"error") or is_object(&parts.error) or (type.n == 0 and is_string(&parts.error)):
             self._fault(&body)
         else:
             self._dispatch(&type, &body, &parts)

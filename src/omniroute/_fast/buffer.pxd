@@ -334,3 +334,25 @@ cdef inline Py_ssize_t plain_length(const Slice *s) noexcept nogil:
         width = decode_escape(p, end, &code)
         p += width
         n += (1 if code < 0x80 else 2 if code < 0x800 else 3 if code < 0x10000 else 4) - width
+
+
+cdef inline Py_ssize_t character_count(const Slice *s) noexcept nogil:
+    """Code points of the slice as plain text."""
+    cdef const unsigned char *p = <const unsigned char *> s.p
+    cdef const unsigned char *end = p + s.n
+    cdef const unsigned char *from_here = p
+    cdef Py_ssize_t n = 0
+    cdef unsigned int code = 0
+    cdef int width
+    while True:
+        from_here = p
+        p = plain(p, end)
+        n += p - from_here
+        if p >= end:
+            return n
+        if p[0] == c'\\' and s.form == ESCAPED:
+            width = decode_escape(p, end, &code)
+        else:
+            width = utf8_length(p, end)
+        p += width if width else 1
+        n += 1

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 
-from omniroute._fast.stream import Decoder, Encoder
+from omniroute._fast.openai_chat_decoder import OpenAIChatDecoder as OpenAIChatDecoder
+from omniroute._fast.stream import Encoder
 
-class OpenAIChatDecoder(Decoder):
-    """Reads the stream of an OpenAI-compatible upstream, with the deviations seen in the field.
-
-    Only the first choice becomes events.
-    """
+__all__ = ["OpenAIChatDecoder", "OpenAIChatEncoder"]
 
 class OpenAIChatEncoder(Encoder):
     """Writes ``chat.completion.chunk`` events: role, deltas, finish chunk, usage chunk (``include_usage``), ``[DONE]``.

@@ -51,6 +51,10 @@ cdef class Decoder:
     cdef Py_ssize_t skipped             # events that made no sense
     cdef int next_block                 # index of the next BLOCK_OPEN
     cdef bint stopped                   # the dialect's terminal marker was seen
+    cdef char half[6]                   # first half of a surrogate pair whose second half the next delta may bring
+    cdef int half_index                 # of the block it belongs to, -1 if none is held
+    cdef int half_block
+    cdef Buffer joined
     cdef bint done                      # END or ERROR was emitted: the rest is drained
     cdef bint error_terminated          # in this dialect the terminator follows an error event as well
 
@@ -60,6 +64,9 @@ cdef class Decoder:
     cdef void emit(self, const Event *event) noexcept
     cdef int open(self, int block) noexcept         # BLOCK_OPEN without slices; returns its index
     cdef void delta(self, int block, int index, const Slice *text) noexcept
+    cdef void _join(self, Slice *text) noexcept
+    cdef void _flush_half(self) noexcept
+    cdef void _emit_delta(self, int block, int index, const Slice *text) noexcept
     cdef void close(self, int index) noexcept       # BLOCK_CLOSE
     cdef void give_up(self, int status, const char *code, const char *message) noexcept
 

@@ -1,12 +1,14 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True, embedsignature=True
 """The contracts of the stream codecs: Tap, Encoder, Decoder."""
 
-from libc.string cimport strlen
+from libc.string cimport memcpy, strlen
 
-from omniroute._fast.buffer cimport FROM_PLAIN, Buffer, clear, fresh, plain_length, put_plain, put_sanitised, put_string, release
+from omniroute._fast.buffer cimport (
+    FROM_PLAIN, Buffer, clear, fresh, plain_length, put_bytes, put_plain, put_sanitised, put_string, release,
+)
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, REDACTED, START, STOP, TOOL, USAGE, Event, Slice, merge, nothing_stated, prepare,
-    utf8,
+    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, ESCAPED, REDACTED, START, STOP, TOOL, USAGE, Event, Slice, merge, nothing_stated,
+    prepare, utf8,
 )
 from omniroute._fast.sse cimport Splitter, Sse
 
@@ -97,12 +99,31 @@ cdef class Encoder:
             put_sanitised(out, restored, len(restored), FROM_PLAIN)
 
 
+cdef inline bint ends_in_half(const Slice *text) noexcept nogil:
+    """The last six bytes are the escape of a high surrogate."""
+    cdef const char *p = text.p + text.n - 6
+    cdef const char *q = p
+    if text.n < 6 or p[0] != c'\\' or text.form != ESCAPED:
+        return False
+    if p[1] != c'u' or (p[2] | 0x20) != c'd':
+        return False
+    if not (p[3] == c'8' or p[3] == c'9' or (p[3] | 0x20) == c'a' or (p[3] | 0x20) == c'b'):
+        return False
+    while q > text.p and (q - 1)[0] == c'\\':
+        q -= 1
+    return ((p - q) & 1) == 0
+
+
 cdef class Decoder:
     """Turns one upstream's bytes into events. One instance per stream."""
 
     def __cinit__(self):
         self.splitter = Splitter()
         self.tap = Tap()
+        self.half_index = -1
+
+    def __dealloc__(self):
+        release(&self.joined)
 
     cdef void feed(self, const char *p, Py_ssize_t n) noexcept:
         cdef Sse sse
@@ -147,6 +168,45 @@ cdef class Decoder:
         return event.index
 
     cdef void delta(self, int block, int index, const Slice *text) noexcept:
+        """DELTA. Some upstreams cut text between the two escapes of a surrogate pair: such a half waits for the other one."""
+        cdef Slice whole = text[0]
+        if self.half_index >= 0:
+            if self.half_index != index:
+                self._flush_half()
+            else:
+                self._join(&whole)
+        if ends_in_half(&whole):
+            whole.n -= 6
+            memcpy(self.half, whole.p + whole.n, 6)
+            self.half_index = index
+            self.half_block = block
+        if whole.n:
+            self._emit_delta(block, index, &whole)
+
+    cdef void _join(self, Slice *text) noexcept:
+        """Put the half before ``text``."""
+        clear(&self.joined)
+        put_bytes(&self.joined, self.half, 6)
+        if text.form == ESCAPED:
+            put_bytes(&self.joined, text.p, text.n)
+        else:
+            put_string(&self.joined, text)
+        self.half_index = -1
+        if not self.joined.failed:
+            text.p = self.joined.data
+            text.n = self.joined.size
+            text.form = ESCAPED
+
+    cdef void _flush_half(self) noexcept:
+        """It stays alone: writers replace it."""
+        cdef Slice text
+        text.p = self.half
+        text.n = 6
+        text.form = ESCAPED
+        self._emit_delta(self.half_block, self.half_index, &text)
+        self.half_index = -1
+
+    cdef void _emit_delta(self, int block, int index, const Slice *text) noexcept:
         cdef Event event
         prepare(&event, DELTA)
         event.block = block
@@ -156,6 +216,8 @@ cdef class Decoder:
 
     cdef void close(self, int index) noexcept:
         cdef Event event
+        if self.half_index == index:
+            self._flush_half()
         prepare(&event, BLOCK_CLOSE)
         event.index = index
         self.emit(&event)
