@@ -110,13 +110,16 @@ class Dialer:
         self._check_address = check_address
         self._clock = clock
         self._tls = ssl_context
+        self._loading: asyncio.Task[SessionContext] | None = None
         self._names: dict[tuple[str, int], tuple[float, list[str]]] = {}
         self._asking: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
 
-    @property
-    def tls(self) -> ssl.SSLContext:
+    async def _context(self) -> ssl.SSLContext:
+        """Read by a thread at the first https call: that takes a tenth of a second, for which neither start nor loop should wait."""
         if self._tls is None:
-            self._tls = session_context()
+            if self._loading is None or self._loading.done():
+                self._loading = asyncio.ensure_future(asyncio.to_thread(session_context))
+            self._tls = await asyncio.shield(self._loading)
         return self._tls
 
     def remember_session(self, transport: asyncio.BaseTransport, host: str) -> None:
@@ -137,7 +140,7 @@ class Dialer:
         if not private:
             for address in addresses:
                 self._check_address(address)
-        context = self.tls if tls else None
+        context = await self._context() if tls else None
         name = host if tls else None
         loop = asyncio.get_running_loop()
 
@@ -164,7 +167,7 @@ class Dialer:
             protocol = factory()
             transport: asyncio.Transport | None = talk.transport
             if tls:
-                transport = await loop.start_tls(talk.transport, protocol, self.tls, server_hostname=host)
+                transport = await loop.start_tls(talk.transport, protocol, await self._context(), server_hostname=host)
             else:
                 talk.transport.set_protocol(protocol)
             if transport is None:
@@ -224,9 +227,7 @@ async def race(addresses: list[str], attempt: Callable[[str], Coroutine[Any, Any
         while waiting or running:
             if waiting:
                 running.add(asyncio.ensure_future(attempt(waiting.pop())))
-            done, running = await asyncio.wait(
-                running, timeout=stagger if waiting else None, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, running = await asyncio.wait(running, timeout=stagger if waiting else None, return_when=asyncio.FIRST_COMPLETED)
             stand = [task for task in done if task.exception() is None]
             if stand:
                 running.update(stand[1:])

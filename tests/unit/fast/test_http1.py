@@ -65,9 +65,9 @@ class Client(Http1):
     def on_lost(self) -> None:
         self.gone += 1
 
-    def ask(self, body: bytes = b"", **options: Any) -> asyncio.Future[None]:
+    def ask(self, body: bytes = b"", **options: Any) -> None:
         given: dict[str, Any] = {"bodiless": False, "first_byte": inf, "between": inf, "total_at": inf} | options
-        return self.begin(REQUEST, body, **given)
+        self.waiter = self.begin(REQUEST, body, **given)
 
     def hear(self, data: bytes) -> None:
         for start in range(0, len(data), len(self.memory)):
@@ -119,10 +119,10 @@ def test_chunks_of_any_size_in_reads_of_any_size(pieces: list[bytes], size: int)
 
 async def test_one_connection_after_another(client: Client) -> None:
     for number in (1, 2, 3):
-        waiter = client.ask()
-        assert not waiter.done()
+        client.ask()
+        assert not client.waiter.done()
         client.hear(LENGTH)
-        assert waiter.done()
+        assert client.waiter.done()
         assert client.headers == [("content-length", "11"), ("x-a", "1"), ("x-a", "2")]
         assert (client.length, client.encoding, client.serial) == (11, None, number)
         assert await body_of(client) == b"hello world"
@@ -237,9 +237,9 @@ async def test_a_cut_body_raises_behind_what_came(client: Client, framing: bytes
 
 
 async def test_a_connection_lost_before_the_head(client: Client) -> None:
-    waiter = client.ask()
+    client.ask()
     client.connection_lost(None)
-    assert waiter.done()
+    assert client.waiter.done()
     assert (client.status, client.answered, type(client.failure)) == (0, False, Cut)
     with pytest.raises(RuntimeError):
         client.ask()
@@ -257,9 +257,9 @@ async def test_a_connection_lost_before_the_head(client: Client) -> None:
     ],
 )
 async def test_what_is_no_http_is_malformed(client: Client, bad: bytes) -> None:
-    waiter = client.ask()
+    client.ask()
     client.hear(bad)
-    assert waiter.done()
+    assert client.waiter.done()
     assert isinstance(client.failure, Malformed)
     assert client.wire.aborted
 
