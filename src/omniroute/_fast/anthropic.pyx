@@ -109,6 +109,7 @@ cdef class AnthropicEncoder(Encoder):
             block_start(out, lane.index, b"tool_use")
             puts(out, b',"id":"')
             self._put_id(out, &event.a)
+            self.output_bytes += event.b.n
             puts(out, b'","name":"')
             self.put_name(out, &event.b)
             puts(out, b'","input":{}')

@@ -58,6 +58,8 @@ cdef class Splitter:
                 self.line = self.scan
                 if self._dispatch(sse, self.scan):
                     return True
+                if self.oversized:
+                    return False
                 continue
             self.line = self.scan
             if not self.pending:
