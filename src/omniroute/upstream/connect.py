@@ -115,7 +115,7 @@ class Dialer:
         self._asking: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
 
     async def _context(self) -> ssl.SSLContext:
-        """Read by a thread at the first https call: that takes a tenth of a second, for which neither start nor loop should wait."""
+        """Read by a thread at the first https call: neither the start nor the loop should wait a tenth of a second for it."""
         if self._tls is None:
             if self._loading is None or self._loading.done():
                 self._loading = asyncio.ensure_future(asyncio.to_thread(session_context))
