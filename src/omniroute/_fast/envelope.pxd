@@ -225,6 +225,19 @@ cdef inline const unsigned char *skip_key(
     return skip_space(p + 1, end)
 
 
+cdef inline const unsigned char *skip_scalar(const unsigned char *p, const unsigned char *end, Fault *fault) noexcept nogil:
+    """Past a string, number, true, false or null; there must be a byte at ``p``."""
+    cdef bint ignored = False
+    cdef unsigned char c = p[0]
+    if c == c'"':
+        return skip_string(p + 1, end, &ignored, fault)
+    if c == c'-' or 0x30 <= c <= 0x39:
+        return skip_number(p, end, fault)
+    if c == c't' or c == c'f' or c == c'n':
+        return skip_literal(p, end, fault)
+    return refuse(fault, VALUE, p)
+
+
 cdef inline const unsigned char *skip_value(
     const unsigned char *p, const unsigned char *end, int depth, Py_ssize_t *elements, Fault *fault
 ) noexcept nogil:
@@ -242,9 +255,7 @@ cdef inline const unsigned char *skip_value(
         if p >= end:
             return refuse(fault, CUT, end)
         c = p[0]
-        if c == c'"':
-            p = skip_string(p + 1, end, &ignored, fault)
-        elif c == c'{' or c == c'[':
+        if c == c'{' or c == c'[':
             if level >= DEPTH:
                 return refuse(fault, DEEP, p)
             p = skip_space(p + 1, end)
@@ -261,14 +272,10 @@ cdef inline const unsigned char *skip_value(
                     elements[0] = 1
                 continue
             p += 1
-        elif c == c'-' or 0x30 <= c <= 0x39:
-            p = skip_number(p, end, fault)
-        elif c == c't' or c == c'f' or c == c'n':
-            p = skip_literal(p, end, fault)
         else:
-            return refuse(fault, VALUE, p)
-        if p == NULL:
-            return NULL
+            p = skip_scalar(p, end, fault)
+            if p == NULL:
+                return NULL
         # a value ended before p: close containers until one goes on
         while True:
             if level == depth:

@@ -39,6 +39,8 @@ class Malformed(ConnectionError):
 class Expired(TimeoutError):
     """A timer ran out: ``timer`` is ``first_byte``, ``between`` or ``total``."""
 
+    timer = "total"
+
     def __init__(self, timer):
         super().__init__(f"{timer} timer ran out")
         self.timer = timer
