@@ -96,20 +96,23 @@ class Report:
             return self._usage
         bridge = self._bridge
         if bridge is None:
-            return self._estimated(0) if self._answered else Usage()
+            return Usage(input=self.input_estimate(), output=_tokens(self.context.exchange.sent), estimated=True) if self._answered else Usage()
         seen = bridge.usage
-        if seen.input >= 0 and seen.output >= 0 and (bridge.stopped or seen.output > 0):
-            return Usage(
-                input=seen.input,
-                cached=max(0, seen.cached),
-                written=max(0, seen.written),
-                output=seen.output,
-                reasoning=max(0, seen.reasoning),
-            )
-        if not bridge.useful:
+        if not bridge.useful and not bridge.stopped:
             return Usage()
-        return self._estimated(bridge.output_chars, seen.input)
+        cached, written, reasoning = max(0, seen.cached), max(0, seen.written), max(0, seen.reasoning)
+        if bridge.stopped and seen.input >= 0 and seen.output >= 0:
+            return Usage(input=seen.input, cached=cached, written=written, output=seen.output, reasoning=reasoning)
+        # Broken off, or never told: what was told of the input stands, the output is at least what passed through our hands.
+        return Usage(
+            input=seen.input if seen.input >= 0 else self.input_estimate(),
+            cached=cached,
+            written=written,
+            output=max(seen.output, _tokens(bridge.output_chars)),
+            reasoning=reasoning,
+            estimated=True,
+        )
 
-    def _estimated(self, output_bytes: int, known_input: int = -1) -> Usage:
-        counted = known_input if known_input >= 0 else self.input_estimate()
-        return Usage(input=counted, output=-(-output_bytes // _BYTES_PER_TOKEN), estimated=True)
+
+def _tokens(output_bytes: int) -> int:
+    return -(-output_bytes // _BYTES_PER_TOKEN)
