@@ -80,8 +80,7 @@ class Recorder:
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._accepted = 0
-        self._settled = 0  # how many of the accepted, oldest first, are written or dropped
-        self._pushed_out = 0  # dropped behind the batch that is being written
+        self._settled = 0  # how many of the accepted are written or dropped
         self._written = 0
         self._dropped = 0
         self._failures = 0
@@ -104,10 +103,7 @@ class Recorder:
             if not self._waiting:  # everything is being written right now and cannot be taken back
                 return
             self._waiting.popleft()
-            if self._batch:
-                self._pushed_out += 1
-            else:
-                self._settled += 1
+            self._settled += 1
         self._waiting.append(record)
         self._accepted += 1
         self._news.set()
@@ -187,8 +183,7 @@ class Recorder:
                     pause = min(pause * 2, _LONGEST_PAUSE)
                 else:
                     self._written += len(self._batch)
-                    self._settled += len(self._batch) + self._pushed_out
-                    self._pushed_out = 0
+                    self._settled += len(self._batch)
                     self._batch = []
                     self._note_success()
                     return
