@@ -107,7 +107,7 @@ def _take_results(message: Message, position: int, matcher: _Matcher, ops: Ops) 
             if part.content:
                 left.append(Text(text=f"[result of an earlier call of {part.name or 'a tool'}]"))
                 left.extend(part.content)
-    return left
+    return left if any(not isinstance(part, Text) or part.text.strip() for part in left) else []
 
 
 def _write_assistant(message: Message, slots: list[_Slot], rules: Rules, ops: Ops, written: list[Message]) -> None:
