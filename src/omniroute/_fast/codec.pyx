@@ -93,6 +93,9 @@ cdef class Bridge:
         if not whole:
             put_bytes(&self.out, base + given, until - given)
         if decoder.done and splitter.after_return and until > 1 and base[until - 2] == c'\n':
+            if whole:
+                put_bytes(&self.out, p, n)
+                whole = False
             put_bytes(&self.out, b"\n", 1)      # the read was cut within the last CRLF, and nothing further is handed on
         splitter.detach()
         if splitter.oversized and not decoder.done:
@@ -128,7 +131,7 @@ cdef class Bridge:
                 put_bytes(&self.out, splitter.base + sse.start, sse.stop - sse.start)
                 tail = splitter.base[sse.stop - 1]
                 puts(&self.out, b"\n")
-                if tail != c'\n' and tail != c'\r':
+                if tail != c'\n':        # behind a CR the first LF ends the same line
                     puts(&self.out, b"\n")
         if decoder.done:
             if self.tap.error_status and decoder.error_terminated:

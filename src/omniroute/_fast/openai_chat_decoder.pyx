@@ -169,8 +169,8 @@ cdef class OpenAIChatDecoder(Decoder):
         cdef Event event
         cdef Value error = chunk.error
         cdef bint real
-        if error.p == NULL and chunk.choices == NO_LIST and chunk.usage.p == NULL:
-            error = chunk.loose
+        if error.p == NULL and chunk.choices == NO_LIST and chunk.usage.p == NULL and chunk.loose.p != NULL:
+            error = chunk.body if is_string(&chunk.loose) else chunk.loose
         real = (is_object(&error) or is_array(&error) or is_string(&error)) and error.end - error.p > 2
         if not real and not named:
             return False

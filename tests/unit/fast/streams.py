@@ -116,7 +116,15 @@ def read_chat(stream: bytes) -> dict[str, Any]:
     frames = list(events_of(stream))
     assert frames[-1] == ("", "[DONE]")
     assert all(name == "" and data != "[DONE]" for name, data in frames[:-1])
-    answer: dict[str, Any] = {"content": "", "reasoning": "", "refusal": "", "calls": [], "finish": None, "usage": None, "error": None}
+    answer: dict[str, Any] = {
+        "content": "",
+        "reasoning": "",
+        "refusal": "",
+        "calls": [],
+        "finish": None,
+        "usage": None,
+        "error": None,
+    }
     answer["annotations"] = []
     for position, chunk in enumerate(json.loads(data) for _, data in frames[:-1]):
         assert answer["error"] is None, "an error is the last chunk"

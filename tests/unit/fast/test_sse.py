@@ -67,8 +67,9 @@ def test_edge_110_an_event_of_many_megabytes(end: bytes) -> None:
     assert split(b"data: " + body + end + end, 65536) == [(b"", body)]
 
 
-
-@pytest.mark.parametrize("stream", [b"data: x\r" * 40000 + b"\r", b"data: x\n" * 40000 + b"\n", b":\r" * 160000], ids=["cr", "lf", "comments"])
+@pytest.mark.parametrize(
+    "stream", [b"data: x\r" * 40000 + b"\r", b"data: x\n" * 40000 + b"\n", b":\r" * 160000], ids=["cr", "lf", "comments"]
+)
 def test_many_lines_are_all_seen(stream: bytes) -> None:
     events = split(stream)
     assert [len(data) for _, data in events] == ([40000 * 2 - 1] if stream.startswith(b"data") else [])

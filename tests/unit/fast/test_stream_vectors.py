@@ -6,7 +6,20 @@ import json
 from typing import Any
 
 import pytest
-from unit.fast.streams import as_anthropic, as_chat, bridge, collect, read_anthropic, read_chat, run, tapped, translate, vector, vectors
+
+from unit.fast.streams import (
+    as_anthropic,
+    as_chat,
+    bridge,
+    collect,
+    read_anthropic,
+    read_chat,
+    run,
+    tapped,
+    translate,
+    vector,
+    vectors,
+)
 
 
 def text(content: str, citations: list[bytes] | None = None) -> dict[str, Any]:
@@ -224,7 +237,12 @@ def test_citations_of_the_web_reach_chat_clients() -> None:
         {
             "index": 0,
             "type": "url_citation",
-            "url_citation": {"url": "https://e.test/a", "title": 'A "q"', "start_index": 0, "end_index": len("It is \U0001f600 so.")},
+            "url_citation": {
+                "url": "https://e.test/a",
+                "title": 'A "q"',
+                "start_index": 0,
+                "end_index": len("It is \U0001f600 so."),
+            },
         }
     ]
 
