@@ -10,6 +10,7 @@ import anthropic
 import httpx
 import openai
 import pytest
+
 from running.fixtures import Server, Start, nodes
 from upstream.script import Fault, Script
 from upstream.server import ScriptedUpstream
@@ -78,7 +79,9 @@ async def test_fault_before_the_first_token_is_a_real_status(
 
 
 @pytest.mark.parametrize(("path", "model"), CLIENTS, ids=IDS)
-async def test_error_object_in_a_200_is_a_real_status(server: Server, scripted_upstream: ScriptedUpstream, path: str, model: str) -> None:
+async def test_error_object_in_a_200_is_a_real_status(
+    server: Server, scripted_upstream: ScriptedUpstream, path: str, model: str
+) -> None:
     scripted_upstream.queue(Script(fault=Fault.JSON_ERROR_200, message="the engine is on fire"))
     answer = await server.http.post(path, json=body(model, stream=True))
     assert answer.status_code >= 400
@@ -86,7 +89,9 @@ async def test_error_object_in_a_200_is_a_real_status(server: Server, scripted_u
     assert "the engine is on fire" in error["message"]
 
 
-@pytest.mark.parametrize("fault", [Fault.CUT_MID_EVENT, Fault.CUT_BETWEEN_EVENTS, Fault.END_EARLY, Fault.RESET_MID_STREAM, Fault.STALL_MID_STREAM])
+@pytest.mark.parametrize(
+    "fault", [Fault.CUT_MID_EVENT, Fault.CUT_BETWEEN_EVENTS, Fault.END_EARLY, Fault.RESET_MID_STREAM, Fault.STALL_MID_STREAM]
+)
 @pytest.mark.parametrize(("path", "model"), CLIENTS, ids=IDS)
 async def test_broken_stream_ends_with_the_dialects_error(
     start: Start, scripted_upstream: ScriptedUpstream, path: str, model: str, fault: Fault
@@ -133,16 +138,22 @@ async def test_odd_but_whole_streams_are_served(
 ) -> None:
     scripted_upstream.queue(Script(answer="schöne ☀ Welt", fault=fault))
     if path == "/v1/messages":
-        async with server.anthropic().messages.stream(model=model, max_tokens=9, messages=[{"role": "user", "content": "x"}]) as stream:
+        async with server.anthropic().messages.stream(
+            model=model, max_tokens=9, messages=[{"role": "user", "content": "x"}]
+        ) as stream:
             text = "".join([piece async for piece in stream.text_stream])
     else:
-        chunks = await server.openai().chat.completions.create(model=model, stream=True, messages=[{"role": "user", "content": "x"}])
+        chunks = await server.openai().chat.completions.create(
+            model=model, stream=True, messages=[{"role": "user", "content": "x"}]
+        )
         text = "".join([c.choices[0].delta.content or "" async for c in chunks if c.choices])
     assert text == "schöne ☀ Welt"
 
 
 async def test_sdks_raise_their_own_errors(server: Server, scripted_upstream: ScriptedUpstream) -> None:
-    scripted_upstream.queue(Script(status=529, message="overloaded"), Script(status=400, message="bad tool"), Script(status=401, message="no"))
+    scripted_upstream.queue(
+        Script(status=529, message="overloaded"), Script(status=400, message="bad tool"), Script(status=401, message="no")
+    )
     with pytest.raises(anthropic.APIStatusError) as overloaded:
         await server.anthropic().messages.create(model="an/m", max_tokens=5, messages=[{"role": "user", "content": "x"}])
     assert overloaded.value.status_code == 529
@@ -179,9 +190,7 @@ async def test_client_gone_cancels_the_upstream_call(
 
 
 async def test_no_such_server(start: Start) -> None:
-    server = await start(
-        '[nodes.gone]\nformat = "openai_chat"\nbase_url = "http://127.0.0.1:9/v1"\napi_key = "k"\n'
-    )
+    server = await start('[nodes.gone]\nformat = "openai_chat"\nbase_url = "http://127.0.0.1:9/v1"\napi_key = "k"\n')
     answer = await server.http.post("/v1/chat/completions", json=body("gone/m", stream=False))
     error = check_dialect("/v1/chat/completions", answer, 502)
     assert "127.0.0.1:9" in error["message"]

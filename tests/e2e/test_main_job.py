@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from running.fixtures import Server
 from upstream.script import Script, Text, Thinking, ToolCall, Usage
 from upstream.server import ScriptedUpstream
@@ -80,7 +81,10 @@ async def test_anthropic_sdk_stream(server: Server, scripted_upstream: ScriptedU
     assert (final.usage.input_tokens, final.usage.cache_read_input_tokens, final.usage.output_tokens) == (36, 64, 25)
 
 
-CALLS = [ToolCall("get_weather", {"city": "Köln"}, id="call_1"), ToolCall("get_weather", {"city": "Bonn", "unit": "C"}, id="call_2")]
+CALLS = [
+    ToolCall("get_weather", {"city": "Köln"}, id="call_1"),
+    ToolCall("get_weather", {"city": "Bonn", "unit": "C"}, id="call_2"),
+]
 
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["whole", "stream"])
@@ -104,7 +108,11 @@ async def test_openai_sdk_tool_loop(server: Server, scripted_upstream: ScriptedU
         ("call_2", "get_weather", {"city": "Bonn", "unit": "C"}),
     ]
     messages += [
-        {"role": "assistant", "content": choice.message.content, "tool_calls": [c.model_dump(include={"id", "type", "function"}) for c in calls]},
+        {
+            "role": "assistant",
+            "content": choice.message.content,
+            "tool_calls": [c.model_dump(include={"id", "type", "function"}) for c in calls],
+        },
         {"role": "tool", "tool_call_id": "call_1", "content": "21 degrees"},
         {"role": "tool", "tool_call_id": "call_2", "content": "22 degrees"},
     ]
@@ -152,12 +160,18 @@ def _check_results(body: dict[str, Any], model: str) -> None:
     if model.startswith("oa/"):
         assert [m["role"] for m in messages] == ["user", "assistant", "tool", "tool"]
         assert [(m["tool_call_id"], m["content"]) for m in messages[2:]] == [("call_1", "21 degrees"), ("call_2", "22 degrees")]
-        assert [json.loads(c["function"]["arguments"]) for c in messages[1]["tool_calls"]] == [{"city": "Köln"}, {"city": "Bonn", "unit": "C"}]
+        assert [json.loads(c["function"]["arguments"]) for c in messages[1]["tool_calls"]] == [
+            {"city": "Köln"},
+            {"city": "Bonn", "unit": "C"},
+        ]
         return
     assert [m["role"] for m in messages] == ["user", "assistant", "user"]
     results = messages[2]["content"]
     assert [r["tool_use_id"] for r in results] == ["call_1", "call_2"]
-    assert [b["input"] for b in messages[1]["content"] if b["type"] == "tool_use"] == [{"city": "Köln"}, {"city": "Bonn", "unit": "C"}]
+    assert [b["input"] for b in messages[1]["content"] if b["type"] == "tool_use"] == [
+        {"city": "Köln"},
+        {"city": "Bonn", "unit": "C"},
+    ]
 
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -197,7 +211,9 @@ async def test_images_reach_the_other_dialect(server: Server, scripted_upstream:
 
 
 @pytest.mark.parametrize(("path", "model"), [("/v1/chat/completions", "oa/gpt-test"), ("/v1/messages", "an/claude-test")])
-async def test_same_dialect_leaves_the_bytes_alone(server: Server, scripted_upstream: ScriptedUpstream, path: str, model: str) -> None:
+async def test_same_dialect_leaves_the_bytes_alone(
+    server: Server, scripted_upstream: ScriptedUpstream, path: str, model: str
+) -> None:
     """Odd spacing, unknown fields and key order survive; only the model's name changes."""
     body = (
         b'{ "stream":false,"model" : "%s",\n "messages": [ {"role":"user","content":"h\\u00e9 \\ud83d\\ude00"} ], '
@@ -210,7 +226,10 @@ async def test_same_dialect_leaves_the_bytes_alone(server: Server, scripted_upst
 
 async def test_our_credential_replaces_the_clients(server: Server, scripted_upstream: ScriptedUpstream) -> None:
     await server.anthropic("client-secret").messages.create(
-        model="an/claude-test", max_tokens=5, messages=[{"role": "user", "content": "x"}], extra_headers={"anthropic-beta": "b1,b2"}
+        model="an/claude-test",
+        max_tokens=5,
+        messages=[{"role": "user", "content": "x"}],
+        extra_headers={"anthropic-beta": "b1,b2"},
     )
     last = scripted_upstream.last
     assert last.header("x-api-key") == "upstream-key-an"
@@ -221,7 +240,9 @@ async def test_our_credential_replaces_the_clients(server: Server, scripted_upst
 
 
 async def test_count_tokens(server: Server, scripted_upstream: ScriptedUpstream) -> None:
-    counted = await server.anthropic().messages.count_tokens(model="an/claude-test", messages=[{"role": "user", "content": "Hello world"}])
+    counted = await server.anthropic().messages.count_tokens(
+        model="an/claude-test", messages=[{"role": "user", "content": "Hello world"}]
+    )
     assert counted.input_tokens >= 1
     assert scripted_upstream.last.path.endswith("/count_tokens")
     seen = len(scripted_upstream.received_requests) if hasattr(scripted_upstream, "received_requests") else None

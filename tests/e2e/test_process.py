@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from running.fixtures import nodes
 from upstream.script import Script
 from upstream.server import ScriptedUpstream
@@ -32,10 +33,10 @@ async def process(data_dir: Path, *arguments: str, **environ: str) -> AsyncItera
     try:
         runtime = data_dir / "server.json"
         for _ in range(400):
-            if child.returncode is not None or runtime.exists():
+            if child.returncode is not None or _recorded(runtime) == child.pid:
                 break
             await asyncio.sleep(0.025)
-        if not runtime.exists():
+        if _recorded(runtime) != child.pid:
             assert child.stderr is not None
             pytest.fail(f"no start: {(await child.stderr.read()).decode()}")
         yield child, json.loads(runtime.read_text())["url"].replace("localhost", "127.0.0.1")
@@ -43,6 +44,11 @@ async def process(data_dir: Path, *arguments: str, **environ: str) -> AsyncItera
         if child.returncode is None:
             child.kill()
         await child.wait()
+
+
+def _recorded(runtime: Path) -> int | None:
+    """The pid in the runtime file; a killed server leaves its file behind."""
+    return json.loads(runtime.read_text())["pid"] if runtime.exists() else None
 
 
 def ledger(data_dir: Path) -> list[tuple[str, int, int]]:
@@ -122,7 +128,11 @@ async def test_second_server_on_one_directory_is_refused(tmp_path: Path) -> None
     [
         (["--host", "0.0.0.0"], {}, b"INITIAL_PASSWORD"),
         (["--host", "0.0.0.0"], {"INITIAL_PASSWORD": "long enough"}, b"REQUIRE_API_KEY"),
-        (["--host", "203.0.113.9"], {"INITIAL_PASSWORD": "long enough", "REQUIRE_API_KEY": "1"}, b"not an address of this machine"),
+        (
+            ["--host", "203.0.113.9"],
+            {"INITIAL_PASSWORD": "long enough", "REQUIRE_API_KEY": "1"},
+            b"not an address of this machine",
+        ),
         (["--config", "/no/such/file.toml"], {}, b"/no/such/file.toml"),
     ],
     ids=["exposed", "exposed-without-keys", "foreign-address", "no-config"],

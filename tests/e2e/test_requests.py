@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from running.fixtures import Server, Start, nodes
+
+from running.fixtures import Start, nodes
 from upstream.server import ScriptedUpstream
 
 PATHS = ["/v1/chat/completions", "/v1/messages"]
@@ -168,7 +169,9 @@ async def test_keys_can_be_limited(start: Start) -> None:
     await server.app.installation.reload()
 
     async def ask(key: str, model: str) -> int:
-        answer = await server.http.post("/v1/chat/completions", json={**GOOD, "model": model}, headers={"authorization": f"Bearer {key}"})
+        answer = await server.http.post(
+            "/v1/chat/completions", json={**GOOD, "model": model}, headers={"authorization": f"Bearer {key}"}
+        )
         return answer.status_code
 
     assert await ask(models, "demo/echo") == 200
@@ -190,7 +193,9 @@ async def test_health_and_drain(start: Start) -> None:
 
 async def test_cors_is_off_unless_configured(start: Start) -> None:
     server = await start()
-    closed = await server.http.options("/v1/models", headers={"origin": "https://app.example", "access-control-request-method": "GET"})
+    closed = await server.http.options(
+        "/v1/models", headers={"origin": "https://app.example", "access-control-request-method": "GET"}
+    )
     assert "access-control-allow-origin" not in closed.headers
 
 

@@ -13,12 +13,12 @@ import anthropic
 import httpx
 import openai
 import pytest_asyncio
-from upstream.server import ScriptedUpstream
 
 from omniroute.core.ids import SystemClock
 from omniroute.server.app import OmniRoute
 from omniroute.server.installation import Launch
 from omniroute.server.lifecycle import Listener, bind
+from upstream.server import ScriptedUpstream
 
 
 @dataclass
@@ -59,7 +59,7 @@ async def serving(data_dir: Path, config: str | None = None, **environ: str) -> 
         sock = stack.enter_context(bind("127.0.0.1", 0))
         port = sock.getsockname()[1]
         app = await stack.enter_async_context(await OmniRoute.open(launch, SystemClock(), port=port))
-        listener = Listener(app.front, [sock], drain=app.drain, busy=app.busy, deadline=5)
+        listener = Listener(app.front, [sock], drain=app.drain, busy=app.busy, settled=app.settled, deadline=5)
         task = asyncio.ensure_future(listener.run(signals=False))
         try:
             async with AsyncExitStack() as closing:

@@ -1,7 +1,7 @@
 """HTTP/1.1 from the client's side: one connection's protocol, and the bytes of a request head."""
 
 from asyncio import AbstractEventLoop, BaseTransport, Future, Transport
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 class Cut(ConnectionError):
     """The connection ended before the answer did."""
@@ -62,6 +62,12 @@ class Http1:
     def chunks(self, serial: int) -> AsyncIterator[bytes]:
         """The body of answer ``serial``: each item is everything that arrived since the last one. Raises what ``fault`` makes.
         Nothing once another exchange has begun."""
+    async def relay(self, serial: int, sink: Callable[[bytes], object]) -> None:
+        """The body of answer ``serial``, pushed: ``sink`` gets each read's bytes inside the read callback. Returns at the end,
+        raises what ``fault`` makes; what ``sink`` raises ends the exchange. Not while :meth:`chunks` waits."""
+    def pause(self) -> None:
+        """Stop reading a relayed answer until :meth:`resume`; the silence timer stands still meanwhile."""
+    def resume(self) -> None: ...
     def finish(self, serial: int) -> None:
         """The answer ``serial`` is no longer wanted: keeps a connection whose answer is whole, drops it otherwise. Idempotent."""
     def fail(self, error: BaseException) -> None:

@@ -57,6 +57,7 @@ cdef class Http1:
     cdef readonly int status
     cdef readonly list headers
     cdef readonly object encoding
+    cdef object _sink
     cdef readonly Py_ssize_t length
     cdef readonly bint lost
     cdef readonly bint answered
@@ -198,6 +199,45 @@ cdef class Http1:
             finally:
                 self._waiter = None
 
+    async def relay(self, long long serial, sink):
+        """Hand every read's bytes to ``sink`` in the read callback itself; ends with the answer. See the stub."""
+        if self.serial != serial:
+            return
+        self._sink = sink
+        try:
+            if self._size:
+                sink(self._take())
+            while True:
+                if self._error is not None:
+                    raise self.fault(self._error)
+                if self._state == DONE:
+                    self._release()
+                if self._state == IDLE:
+                    return
+                if self._waiter is not None:
+                    raise RuntimeError("two tasks read one answer")
+                self._waiter = self._loop.create_future()
+                self._since = _now()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+        finally:
+            self._sink = None
+
+    def pause(self):
+        """Stop reading until :meth:`resume`: the receiver of a relayed answer is slow."""
+        if not self._paused and not self.lost and self._state == BODY:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume(self):
+        if self._paused:
+            self._paused = False
+            self._since = _now()
+            if not self.lost and not self.transport.is_closing():
+                self.transport.resume_reading()
+
     cdef bytes _take(self):
         cdef list parts = self._parts
         cdef bytes data = parts[0] if len(parts) == 1 else b"".join(parts)
@@ -208,6 +248,18 @@ cdef class Http1:
             if not self.lost and not self.transport.is_closing():
                 self.transport.resume_reading()
         return data
+
+    cdef int _push(self) except -1:
+        """The queue to the sink. What a sink raises ends the exchange, not the event loop."""
+        cdef list parts = self._parts
+        cdef bytes data = parts[0] if len(parts) == 1 else b"".join(parts)
+        self._parts = []
+        self._size = 0
+        try:
+            self._sink(data)
+        except Exception as error:
+            self.fail(error)
+        return 0
 
     cdef int _release(self) except -1:
         """The answer is over: keep the connection or drop it."""
@@ -271,7 +323,12 @@ cdef class Http1:
             return
         if self._size != size:
             self._started = True
-            if self._size > HIGH_WATER and not self._paused:
+            if self._sink is not None:
+                self._push()
+                if self._state == BODY:
+                    self._framing = 0
+                    return
+            elif self._size > HIGH_WATER and not self._paused:
                 self._paused = True
                 self.transport.pause_reading()
         elif self._state == state:

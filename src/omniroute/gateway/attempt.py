@@ -15,11 +15,12 @@ from omniroute.core.errors import BadAnswer, Fault, Scope, TimeoutFault, Truncat
 from omniroute.gateway.context import Context
 from omniroute.gateway.egress import JSON_TYPE, decision_headers, stream_headers
 from omniroute.gateway.heartbeat import Heartbeat
+from omniroute.gateway.relay import relay
 from omniroute.gateway.report import Report
 from omniroute.routing.plan import Attempt
+from omniroute.translation.errors import error_in_body
 from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.request import Translated, translate_request
-from omniroute.translation.errors import error_in_body
 from omniroute.translation.response import Answer, answer_as_stream, stream_as_answer, translate_answer
 from omniroute.translation.stream import bridge_for
 from omniroute.upstream import executor, faults
@@ -83,7 +84,7 @@ class Try:
             first = await self._first_bytes(chunks)
             streamed = _looks_like_stream(reply, first)
             if self.translated.stream and streamed:
-                await self._pump(first, chunks)
+                await self._pump(first, reply, chunks)
             elif self.translated.stream:
                 await self._replay(await self._rest(first, chunks))
             elif streamed:
@@ -113,12 +114,14 @@ class Try:
             parts.append(chunk)
             size += len(chunk)
             if size > limit:
-                raise BadAnswer(f"The answer of {self.attempt.target.provider.name} is larger than {limit} bytes.", kind="too_large")
+                raise BadAnswer(
+                    f"The answer of {self.attempt.target.provider.name} is larger than {limit} bytes.", kind="too_large"
+                )
         return b"".join(parts)
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
-    async def _pump(self, first: bytes, chunks: AsyncIterator[bytes]) -> None:
+    async def _pump(self, first: bytes, reply: Reply, chunks: AsyncIterator[bytes]) -> None:
         """Stream to stream: hold everything back until the first useful event, then one write per read."""
         hide = self.context.format is self.upstream and not self.translated.include_usage
         bridge = bridge_for(self.context.format, self.upstream, self._meta(), hide_usage=hide)
@@ -132,7 +135,7 @@ class Try:
             raise self._empty()
         self.report.first_token()
         await self._commit(head)
-        await self._follow(bridge, chunks)
+        await self._follow(bridge, reply, chunks)
 
     async def _await_useful(self, bridge: Bridge, chunks: AsyncIterator[bytes]) -> bytes:
         held = []
@@ -146,16 +149,12 @@ class Try:
             raise self._silent() from None
         return b"".join(held)
 
-    async def _follow(self, bridge: Bridge, chunks: AsyncIterator[bytes]) -> None:
+    async def _follow(self, bridge: Bridge, reply: Reply, chunks: AsyncIterator[bytes]) -> None:
         """After the commit point: faults go to the client in-band, in its own dialect."""
         exchange = self.context.exchange
         with self.heartbeat.attend(exchange, bridge, self.context.snapshot.settings.keepalive_interval) as beat:
             try:
-                async for chunk in chunks:
-                    out = bridge.feed(chunk)
-                    if out:
-                        await exchange.write(out)
-                        beat.touch()
+                await relay(exchange, reply, chunks, bridge, beat)
             except Fault as fault:
                 if not bridge.stopped:
                     self.report.fail(fault)
@@ -216,7 +215,9 @@ class Try:
             value = json.loads(body)
         except ValueError:
             raise BadAnswer(
-                f"{self.attempt.target.provider.name} answered with something that is not JSON.", kind="bad_answer", verdict=Verdict.NEXT_TARGET
+                f"{self.attempt.target.provider.name} answered with something that is not JSON.",
+                kind="bad_answer",
+                verdict=Verdict.NEXT_TARGET,
             ) from None
         found = error_in_body(value)
         if found is not None:
@@ -239,7 +240,9 @@ class Try:
     def _stream_fault(self, bridge: Bridge) -> Fault:
         if bridge.error_code == TruncatedStream.code:
             return self._truncated()
-        return faults.classify_stream_error(bridge.error_status, bridge.error_code, bridge.error_message, self.attempt.target.provider)
+        return faults.classify_stream_error(
+            bridge.error_status, bridge.error_code, bridge.error_message, self.attempt.target.provider
+        )
 
     def _silent(self) -> TimeoutFault:
         return TimeoutFault(
@@ -251,11 +254,15 @@ class Try:
 
     def _empty(self) -> TruncatedStream:
         return TruncatedStream(
-            f"{self.attempt.target.provider.name} closed the stream before any token.", kind="empty_response", verdict=Verdict.NEXT_ACCOUNT
+            f"{self.attempt.target.provider.name} closed the stream before any token.",
+            kind="empty_response",
+            verdict=Verdict.NEXT_ACCOUNT,
         )
 
     def _truncated(self) -> TruncatedStream:
-        return TruncatedStream(f"The stream of {self.attempt.target.provider.name} ended before the answer was complete.", kind="truncated")
+        return TruncatedStream(
+            f"The stream of {self.attempt.target.provider.name} ended before the answer was complete.", kind="truncated"
+        )
 
 
 def _decided(bridge: Bridge) -> bool:

@@ -34,5 +34,7 @@ class Context:
         self.wall = wall
         self.attempts = 0
         self.decision = ""
-        self.session_id = exchange.header("x-claude-code-session-id") or exchange.header("session-id") or exchange.header("x-session-id")
+        self.session_id = (
+            exchange.header("x-claude-code-session-id") or exchange.header("session-id") or exchange.header("x-session-id")
+        )
         self.agent_id = exchange.header("x-claude-code-agent-id")

@@ -22,7 +22,9 @@ _LIMIT = 64 * 1024
 _TIMERS = Timers(connect=5.0, first_byte=10.0, between=5.0, total=15.0)
 
 
-async def count_tokens(context: Context, upstream: Format, target: Target, transport: Transport, environ: Mapping[str, str]) -> bytes:
+async def count_tokens(
+    context: Context, upstream: Format, target: Target, transport: Transport, environ: Mapping[str, str]
+) -> bytes:
     """``{"input_tokens": n}``, n ≥ 1."""
     counted = None
     if upstream is context.format and "count_tokens" in target.provider.paths:

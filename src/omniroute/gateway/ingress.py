@@ -19,7 +19,9 @@ async def admit(exchange: Exchange, format: Format, snapshot: Snapshot, digest: 
     _check_media_type(exchange)
     envelope = _scan(await exchange.body(snapshot.settings.max_body_size))
     if not envelope.model:
-        raise BadRequest("The field 'model' is missing." if envelope.model is None else "The field 'model' is empty.", param="model")
+        raise BadRequest(
+            "The field 'model' is missing." if envelope.model is None else "The field 'model' is empty.", param="model"
+        )
     return Context(exchange, format, snapshot, grant, envelope, received=received, wall=wall)
 
 

@@ -22,7 +22,12 @@ def list_models(snapshot: Snapshot, grant: KeyGrant | None, *, anthropic: bool) 
         return json.dumps({"object": "list", "data": [_openai(p, m) for p, m in entries]})
     data = [_anthropic(p, m) for p, m in entries]
     return json.dumps(
-        {"data": data, "has_more": False, "first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
+        {
+            "data": data,
+            "has_more": False,
+            "first_id": data[0]["id"] if data else None,
+            "last_id": data[-1]["id"] if data else None,
+        }
     )
 
 

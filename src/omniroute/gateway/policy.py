@@ -33,7 +33,9 @@ def authenticate(exchange: Exchange, snapshot: Snapshot, digest: Digest, now: fl
     required = snapshot.settings.require_api_key
     if key is None or (not required and not key.startswith(API_KEY_PREFIX)):
         if required:
-            raise Unauthorized("An API key is required: send it as 'Authorization: Bearer sk-or-…' or 'x-api-key'.", code="missing_api_key")
+            raise Unauthorized(
+                "An API key is required: send it as 'Authorization: Bearer sk-or-…' or 'x-api-key'.", code="missing_api_key"
+            )
         return None
     digested = digest(key)
     grant = snapshot.keys.get(digested)

@@ -47,6 +47,17 @@ class Exchange(Protocol):
         """Send now; waits while the client is slow, so that a slow reader slows the upstream."""
         ...
 
+    @property
+    def pushes(self) -> bool:
+        """The server lets bytes be pushed: :meth:`push` may be used once the response has begun."""
+        ...
+
+    def push(self, data: bytes) -> bool:
+        """Like :meth:`write`, at once, without waiting; False when the client is slow (:meth:`drained` says when it is not)."""
+        ...
+
+    async def drained(self) -> None: ...
+
     async def finish(self) -> None: ...
 
 

@@ -35,6 +35,7 @@ class _Nobody:
 
     method = "POST"
     path = "/v1/chat/completions"
+    pushes = False
 
     def __init__(self, clock: Clock) -> None:
         self.request_id = new_id("req")
@@ -64,6 +65,13 @@ class _Nobody:
     async def write(self, data: bytes) -> None:
         self._take(data)
 
+    def push(self, data: bytes) -> bool:
+        self._take(data)
+        return True
+
+    async def drained(self) -> None:
+        self.started = True
+
     async def finish(self) -> None:
         self.started = True
 
@@ -75,14 +83,22 @@ class _Nobody:
 
 
 async def probe(
-    pipeline: Pipeline, format: Format, snapshot: Snapshot, provider: Provider, account: Account, clock: Clock, model: str | None = None
+    pipeline: Pipeline,
+    format: Format,
+    snapshot: Snapshot,
+    provider: Provider,
+    account: Account,
+    clock: Clock,
+    model: str | None = None,
 ) -> ProbeResult:
     """Ask ``model`` (default: the provider's first chat model) for one token, streamed, paid by ``account``."""
     name = model or _cheapest(provider)
     if name is None:
         return ProbeResult(ok=False, status=400, message="The provider lists no chat model; name one to test with.", model=None)
     asked = target(snapshot, provider, name)
-    body = json.dumps({"model": asked.name, "messages": [{"role": "user", "content": "Say hi."}], "max_tokens": 1, "stream": True})
+    body = json.dumps(
+        {"model": asked.name, "messages": [{"role": "user", "content": "Say hi."}], "max_tokens": 1, "stream": True}
+    )
     exchange = _Nobody(clock)
     context = Context(exchange, format, snapshot, None, scan(body), received=clock.monotonic(), wall=clock.now())
     context.decision = "test"

@@ -96,7 +96,11 @@ class Report:
             return self._usage
         bridge = self._bridge
         if bridge is None:
-            return Usage(input=self.input_estimate(), output=_tokens(self.context.exchange.sent), estimated=True) if self._answered else Usage()
+            return (
+                Usage(input=self.input_estimate(), output=_tokens(self.context.exchange.sent), estimated=True)
+                if self._answered
+                else Usage()
+            )
         seen = bridge.usage
         if not bridge.useful and not bridge.stopped:
             return Usage()

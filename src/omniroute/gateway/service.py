@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
@@ -40,11 +41,17 @@ class Gateway:
         self.pipeline = Pipeline(formats, transport_for, recorder, clock, environ)
         self.draining = False
         self.in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._snapshot = snapshot
         self._digest = digest
         self._transport_for = transport_for
         self._clock = clock
         self._environ = environ
+
+    async def settled(self) -> None:
+        """Returns when no chat request is being served."""
+        await self._idle.wait()
 
     async def chat(self, exchange: Exchange, format_name: str) -> None:
         """A chat request in the dialect ``format_name``."""
@@ -77,11 +84,14 @@ class Gateway:
         if self.draining:
             raise Unavailable("This OmniRoute is shutting down; try again in a moment.", retry_after=1)
         self.in_flight += 1
+        self._idle.clear()
         try:
             context = await admit(exchange, format, self._snapshot(), self._digest, self._clock)
             await self.pipeline.run(context)
         finally:
             self.in_flight -= 1
+            if not self.in_flight:
+                self._idle.set()
 
     async def _count(self, exchange: Exchange, format: Format) -> None:
         context = await admit(exchange, format, self._snapshot(), self._digest, self._clock)
@@ -110,5 +120,7 @@ class Gateway:
     async def _internal(self, exchange: Exchange, format: Format) -> None:
         """A defect of ours: the details are in the log under the request id, not in the answer."""
         await send_error(
-            exchange, format, OmniRouteError(f"OmniRoute failed to serve this request; its log has the details under {exchange.request_id}.")
+            exchange,
+            format,
+            OmniRouteError(f"OmniRoute failed to serve this request; its log has the details under {exchange.request_id}."),
         )

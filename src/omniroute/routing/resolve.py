@@ -85,7 +85,8 @@ def _prefixed(snapshot: Snapshot, provider: Provider, rest: str, name: str) -> T
     found = target(snapshot, provider, rest)
     if not snapshot.usable(provider, found.format):
         raise ModelNotFound(
-            f"{name} cannot be used by this version yet (it speaks {found.format}, signed by {provider.auth_for(found.format).scheme}).",
+            f"{name} cannot be used by this version yet: it speaks {found.format}, "
+            f"signed by {provider.auth_for(found.format).scheme}.",
             param="model",
             code="provider_not_supported",
         )

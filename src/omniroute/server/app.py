@@ -30,7 +30,7 @@ from omniroute.upstream.transports import Transports
 
 
 class OmniRoute:
-    """The whole product, not yet listening. Use as an async context manager: leaving it drains the ledger and closes the store."""
+    """The whole product, not yet listening. An async context manager: leaving it drains the ledger and closes the store."""
 
     def __init__(self, installation: Installation, host: str, port: int) -> None:
         clock = installation.clock
@@ -84,6 +84,10 @@ class OmniRoute:
     def busy(self) -> int:
         """Model requests being served."""
         return self.gateway.in_flight
+
+    async def settled(self) -> None:
+        """Returns when no model request is being served."""
+        await self.gateway.settled()
 
     def not_ready(self) -> str | None:
         """Why requests cannot be served now; None when they can."""

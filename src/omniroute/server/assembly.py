@@ -136,5 +136,7 @@ def _grants(keys: Iterable[ApiKey], file_keys: Iterable[tuple[FileKey, bytes]]) 
         if key.revoked_at is None
     }
     for given, digest in file_keys:
-        grants[digest] = KeyGrant(id=f"file-{given.name}", name=given.name, digest=digest, models=given.models, providers=given.providers)
+        grants[digest] = KeyGrant(
+            id=f"file-{given.name}", name=given.name, digest=digest, models=given.models, providers=given.providers
+        )
     return grants

@@ -21,8 +21,23 @@ _ID_LENGTH = 128
 class AsgiExchange:
     """Implements ``gateway.ports.Exchange``. ``gone`` is set when the client has left before its answer was complete."""
 
-    __slots__ = ("_headers", "_query", "_receive", "_send", "_task", "_watcher", "finished", "gone", "method", "path", "request_id",
-                 "scope", "sent", "started")  # fmt: skip
+    __slots__ = (
+        "_headers",
+        "_push",
+        "_query",
+        "_receive",
+        "_send",
+        "_task",
+        "_watcher",
+        "finished",
+        "gone",
+        "method",
+        "path",
+        "request_id",
+        "scope",
+        "sent",
+        "started",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
@@ -38,6 +53,7 @@ class AsgiExchange:
         self._query: dict[str, str] | None = None
         self._receive = receive
         self._send = send
+        self._push = (scope.get("extensions") or {}).get("omniroute.push")
         self._task = asyncio.current_task()
         self._watcher: asyncio.Task[None] | None = None
         self.request_id = _usable_id(self.header("x-request-id")) or new_id("req")
@@ -80,7 +96,7 @@ class AsgiExchange:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _watch(self) -> None:
-        """Servers do not abort a handler whose client has left: wait for the word and cancel it, and with it the upstream call."""
+        """Servers do not abort a handler whose client has left: wait for the word, cancel it, and with it the upstream call."""
         while (await self._receive())["type"] != "http.disconnect":
             continue
         if not self.finished and self._task is not None:
@@ -104,6 +120,17 @@ class AsgiExchange:
     async def write(self, data: bytes) -> None:
         self.sent += len(data)
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    @property
+    def pushes(self) -> bool:
+        return self._push is not None
+
+    def push(self, data: bytes) -> bool:
+        self.sent += len(data)
+        return self._push.write(data)  # type: ignore[no-any-return,union-attr]
+
+    async def drained(self) -> None:
+        await self._push.drained()  # type: ignore[union-attr]
 
     async def finish(self) -> None:
         await self._end({"type": "http.response.body", "body": b"", "more_body": False})

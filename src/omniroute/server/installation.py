@@ -47,7 +47,9 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     def settings(self, database: Mapping[str, Any] | None = None) -> Settings:
         """Flags, environment, file and (once it is open) database. ConfigError."""
         file = self.file()
-        return Settings.load(flags=self.flags, environ=self.environ, file=None if file is None else file.settings, database=database)
+        return Settings.load(
+            flags=self.flags, environ=self.environ, file=None if file is None else file.settings, database=database
+        )
 
     def database_exists(self) -> bool:
         return (data_directory(self.settings()) / DATABASE_NAME).exists()
@@ -154,4 +156,3 @@ def check_config(launch: Launch) -> None:
     launch.settings()
     if file is not None:
         configured(file, load_catalogue(), formats().names(), launch.environ)
-

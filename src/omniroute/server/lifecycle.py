@@ -7,7 +7,7 @@ import contextlib
 import errno
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import structlog
 import uvicorn
@@ -19,7 +19,6 @@ from omniroute.server.wire import LimitedProtocol
 log = structlog.get_logger("omniroute.server")
 
 _KEEP_ALIVE = 75
-_POLL = 0.02
 _BACKLOG = 2048
 
 
@@ -75,11 +74,20 @@ class _Server(uvicorn.Server):
 class Listener:
     """Serves ``front`` on the sockets until stopped.
 
-    The first SIGTERM or SIGINT calls ``drain`` (readiness goes to 503, new model requests are refused), waits until ``busy()`` is
-    0 or ``deadline`` seconds have passed, then closes. A second signal closes at once.
+    The first SIGTERM or SIGINT calls ``drain`` (readiness goes to 503, new model requests are refused), waits for
+    ``settled()`` or ``deadline`` seconds, then closes. A second signal closes at once.
     """
 
-    def __init__(self, front: Front, socks: list[socket.socket], *, drain: Callable[[], None], busy: Callable[[], int], deadline: float) -> None:
+    def __init__(
+        self,
+        front: Front,
+        socks: list[socket.socket],
+        *,
+        drain: Callable[[], None],
+        busy: Callable[[], int],
+        settled: Callable[[], Awaitable[None]],
+        deadline: float,
+    ) -> None:
         config = uvicorn.Config(
             front,
             http=LimitedProtocol,
@@ -97,6 +105,8 @@ class Listener:
         self._socks = socks
         self._drain = drain
         self._busy = busy
+        self._settled = settled
+        self._forced = asyncio.Event()
         self._deadline = deadline
         self._stopping = asyncio.Event()
         self._signals = 0
@@ -128,15 +138,16 @@ class Listener:
         self._signals += 1
         if self._signals > 1:
             self._server.force_exit = True
+            self._forced.set()
         self._stopping.set()
 
     async def _wind_down(self) -> None:
         self._drain()
         if self._busy():
             log.info("waiting for open requests", open=self._busy(), seconds=self._deadline)
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._deadline
-        while self._busy() and loop.time() < end and not self._server.force_exit:
-            await asyncio.sleep(_POLL)
+        waits = [asyncio.ensure_future(self._settled()), asyncio.ensure_future(self._forced.wait())]
+        await asyncio.wait(waits, timeout=self._deadline, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
         if self._busy():
             log.warning("requests broken off at shutdown", open=self._busy())

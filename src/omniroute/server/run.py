@@ -29,7 +29,7 @@ log = structlog.get_logger("omniroute.server")
 
 
 def serve(flags: Mapping[str, Any], config: Path | None, open_browser: bool) -> int:
-    """Serve until told to stop; 0 after an orderly stop. Raises ConfigError or StorageError before anything was changed on disk."""
+    """Serve until told to stop; 0 after an orderly stop. ConfigError or StorageError come before anything changed on disk."""
     launch = Launch(flags=flags, environ=os.environ, config=config)
     settings = launch.settings()
     configure_logs(settings.log_level, settings.log_format)
@@ -51,7 +51,9 @@ async def _serve(launch: Launch, settings: Settings, open_browser: bool) -> int:
     async with app:
         await _check_password(app, settings)
         url = f"http://{_shown_host(settings.host)}:{port}"
-        listener = Listener(app.front, socks, drain=app.drain, busy=app.busy, deadline=settings.drain_timeout)
+        listener = Listener(
+            app.front, socks, drain=app.drain, busy=app.busy, settled=app.settled, deadline=settings.drain_timeout
+        )
         app.on_shutdown(listener.stop)
         data_dir = app.installation.data_dir
         runtime.write(data_dir, runtime.RunningServer(pid=os.getpid(), url=url, started_at=clock.now()))
@@ -83,7 +85,9 @@ async def _greet(app: OmniRoute, url: str) -> None:
         header = " -H 'Authorization: Bearer YOUR_KEY'"
     say(f"  curl -N {url}/v1/chat/completions{header} \\\n")
     say("    -H 'Content-Type: application/json' \\\n")
-    say("    -d '{\"model\": \"demo/echo\", \"stream\": true, \"messages\": [{\"role\": \"user\", \"content\": \"Hello from OmniRoute\"}]}'\n\n")
+    say(
+        '    -d \'{"model": "demo/echo", "stream": true, "messages": [{"role": "user", "content": "Hello from OmniRoute"}]}\'\n\n'
+    )
     sys.stdout.flush()
 
 

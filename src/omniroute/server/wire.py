@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from omniroute.core import json
 
+EXTENSION = "omniroute.push"
 _MAX_TARGET = 16 * 1024
 _MAX_HEADERS = 128
 _MAX_HEADER_BYTES = 64 * 1024
@@ -19,6 +20,33 @@ def _refusal(status: str, message: str) -> bytes:
 
 _TOO_LARGE = _refusal("431 Request Header Fields Too Large", "The request line or headers are too large.")
 _MALFORMED = _refusal("400 Bad Request", "This is not a well-formed HTTP request.")
+
+
+class Push:
+    """The ASGI extension ``omniroute.push``: writes body bytes of a response that has begun straight to the client's transport.
+
+    No task switch and no queue: it may be called from the upstream's read callback.
+    """
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+
+    def write(self, data: bytes) -> bool:
+        """Send now. False when the client is slow: hold back until :meth:`drained`. Nothing is sent to a client that left."""
+        cycle = self._cycle
+        if cycle.disconnected or cycle.response_complete or cycle.transport.is_closing():
+            return True
+        if cycle.chunked_encoding:
+            cycle.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+        else:
+            cycle.transport.write(data)
+        return not cycle.flow.write_paused
+
+    async def drained(self) -> None:
+        """Returns when the client has caught up or left."""
+        await self._cycle.flow.drain()
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -38,6 +66,11 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
         self._count(len(name) + len(value), 1, _MAX_HEADER_BYTES)
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self.cycle.scope is self.scope:
+            self.scope["extensions"] = {EXTENSION: Push(self.cycle)}  # type: ignore[dict-item]
 
     def _count(self, size: int, headers: int, limit: int) -> None:
         self._seen_bytes += size

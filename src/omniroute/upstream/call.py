@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -59,6 +59,16 @@ class Reply(Protocol):
         """The body as it arrives, content-encoding undone. Raises a Fault (network, timeout, truncated)."""
         ...
 
+    def relay(self, sink: Callable[[bytes], object]) -> Awaitable[None] | None:
+        """Push instead of pull: ``sink`` gets what each network read brings, in the read callback, until the awaited end. The
+        same Faults. None when this transport cannot: read :meth:`chunks` then. Meanwhile :meth:`pause` and :meth:`resume` hold the
+        upstream back for a slow client."""
+        ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
     async def read(self, limit: int) -> bytes:
         """The whole body; BadAnswer when it is larger than ``limit`` bytes."""
         ...
@@ -66,6 +76,21 @@ class Reply(Protocol):
     async def close(self) -> None:
         """Give the connection back when the body was read to its end, drop it otherwise. Idempotent."""
         ...
+
+
+class Pulled:
+    """The part of a Reply that only pushing transports have, for those that are read by ``chunks`` alone."""
+
+    __slots__ = ()
+
+    def relay(self, sink: Callable[[bytes], object]) -> Awaitable[None] | None:
+        return None
+
+    def pause(self) -> None:
+        """Whoever pulls holds the upstream back by not pulling."""
+
+    def resume(self) -> None:
+        """See pause."""
 
 
 class Transport(Protocol):

@@ -7,7 +7,7 @@ import asyncio
 import time
 import zlib
 from asyncio import AbstractEventLoop, TimerHandle
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from math import inf
 from typing import Protocol, cast
 
@@ -98,6 +98,16 @@ class PooledReply:
         """Each item is everything that arrived since the last one."""
         raw = self._connection.chunks(self._serial)
         return raw if self._encoding is None else self._inflated(raw, self._encoding)
+
+    def relay(self, sink: Callable[[bytes], object]) -> Awaitable[None] | None:
+        """See ``call.Reply``; a compressed body is not relayed."""
+        return self._connection.relay(self._serial, sink) if self._encoding is None else None
+
+    def pause(self) -> None:
+        self._connection.pause()
+
+    def resume(self) -> None:
+        self._connection.resume()
 
     async def read(self, limit: int) -> bytes:
         parts: list[bytes] = []

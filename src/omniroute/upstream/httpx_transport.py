@@ -17,7 +17,7 @@ import httpx
 
 from omniroute.core.errors import BadAnswer
 from omniroute.upstream import egress
-from omniroute.upstream.call import Call, Headers
+from omniroute.upstream.call import Call, Headers, Pulled
 from omniroute.upstream.transport import (
     Deadline,
     check_encoding,
@@ -121,7 +121,7 @@ class HttpxTransport:
             del self._busy[where]
 
 
-class HttpxReply:
+class HttpxReply(Pulled):
     """See ``call.Reply``."""
 
     def __init__(self, response: httpx.Response, call: Call, on_close: Callable[[], None]) -> None:

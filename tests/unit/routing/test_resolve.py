@@ -114,7 +114,14 @@ def test_a_limited_key_sees_only_its_share_of_a_bare_name() -> None:
 
 
 def test_usable_models_are_connected_chat_models_that_still_exist() -> None:
-    assert [f"{p.prefix}/{m.id}" for p, m in usable_models(ALL)] == ["al/m1", "al/shared", "be/m2", "be/shared", "be/vendor/deep", "om/gone-1"]
+    assert [f"{p.prefix}/{m.id}" for p, m in usable_models(ALL)] == [
+        "al/m1",
+        "al/shared",
+        "be/m2",
+        "be/shared",
+        "be/vendor/deep",
+        "om/gone-1",
+    ]
     assert [m.id for _, m in usable_models(ALL, grant(models=("m*",)))] == ["m1", "m2"]
 
 

@@ -17,7 +17,7 @@ from omniroute._fast.tokens import estimate, estimate_body
 from omniroute.core import json
 from omniroute.core.errors import BadAnswer
 from omniroute.core.ids import Clock, SystemClock, new_id
-from omniroute.upstream.call import Call, Headers
+from omniroute.upstream.call import Call, Headers, Pulled
 from omniroute.upstream.wires._sample import sample
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -105,7 +105,7 @@ class BuiltinTransport:
         return self._whole(status, {"error": {"message": message, "type": kind, "param": None, "code": code}}, *headers)
 
 
-class BuiltinReply:
+class BuiltinReply(Pulled):
     """See ``call.Reply``."""
 
     def __init__(self, status: int, headers: Headers, chunks: AsyncGenerator[bytes, None], on_close: Callable[[], None]) -> None:
