@@ -93,9 +93,19 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
 
 
+class Namespace(msgspec.Struct, frozen=True, kw_only=True):
+    """The group a tool belongs to: the group's ``name`` and ``description``, and the tool's name inside of it."""
+
+    name: str
+    tool: str
+    description: str | None = None
+
+
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """A tool the model may call. ``function`` has ``schema`` (JSON Schema, or None for no parameters); ``custom`` takes
-    free text; ``hosted`` is run by the vendor and kept raw in ``value`` (``format`` says whose it is)."""
+    free text; ``hosted`` is run by the vendor and kept raw in ``value`` (``format`` says whose it is).
+
+    ``name`` is unique in a request; a tool of a ``namespace`` has a name made of both."""
 
     name: str
     kind: Literal["function", "custom", "hosted"] = "function"
@@ -105,6 +115,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     cache: dict[str, Any] | None = None
     format: str = ""
     value: dict[str, Any] | None = None
+    namespace: Namespace | None = None
 
 
 class ToolChoice(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,6 +79,9 @@ def _fit_max_tokens(value: int | None, profile: Profile, rules: Rules, ops: Ops)
             return None
         value = profile.quirks.default_max_tokens or limit or FALLBACK_MAX_TOKENS
         note(ops, "max-tokens-default", "synthesised", "max_tokens", detail=str(value))
+    if value < rules.least_max_tokens:
+        note(ops, "max-tokens-least", "clamped", "max_tokens", detail=str(rules.least_max_tokens))
+        value = rules.least_max_tokens
     if limit is not None and value > limit:
         note(ops, "max-tokens-limit", "clamped", "max_tokens", detail=str(limit))
         return limit

@@ -13,6 +13,7 @@ from omniroute.translation import media
 from omniroute.translation.names import ToolNames
 from omniroute.translation.ops import Ops, note
 from omniroute.translation.rules import Rules
+from omniroute.translation.signatures import own
 
 _READABLE = ("title", "source", "url", "text", "tool_name", "content", "transcript")
 _DEEPEST = 8
@@ -81,8 +82,9 @@ class PartFitter:
         return replace(result, content=tuple(content), name=name)
 
     def _thinking(self, part: Thinking, position: int) -> Part | None:
+        part = own(part)
         signed = bool(part.signature) or part.redacted is not None
-        if self._rules.reasoning == "thinking":
+        if self._rules.signed_thinking:
             if signed and part.vendor == self._target:
                 return part
         elif not signed and (self._replay or (self._same and part.vendor == self._target)):

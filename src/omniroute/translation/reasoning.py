@@ -41,11 +41,17 @@ def fit_reasoning(request: ChatRequest, turns: list[Message], profile: Profile, 
         return unchanged
     off = wanted.mode == "off" or wanted.effort == "none"
     unable = rules.reasoning == "none" or profile.capabilities.reasoning is False or profile.quirks.thinking == "none"
+    if off and not unable and rules.reasoning_off:
+        return Thought(Reasoning(mode="off"), request.max_tokens)
     if off or unable:
         note(ops, "reasoning-off" if off else "reasoning-unsupported", "dropped", "reasoning")
         return unchanged
     if rules.reasoning == "effort":
-        return Thought(Reasoning(effort=effort_of(wanted)), request.max_tokens)
+        effort = None if _only_shown(wanted) else effort_of(wanted)
+        return Thought(Reasoning(effort=effort, visible=wanted.visible), request.max_tokens)
+    if _only_shown(wanted):
+        note(ops, "reasoning-visible", "dropped", "reasoning")
+        return unchanged
     adaptive = profile.quirks.thinking == "adaptive"
     reason = _obstacle(request, turns, adaptive)
     if reason is not None:
@@ -54,6 +60,11 @@ def fit_reasoning(request: ChatRequest, turns: list[Message], profile: Profile, 
     if adaptive:
         return Thought(Reasoning(mode="adaptive", effort=_adaptive(wanted), visible=wanted.visible), request.max_tokens)
     return _budgeted(wanted, request.max_tokens, profile, ops)
+
+
+def _only_shown(wanted: Reasoning) -> bool:
+    """Whether nothing is asked for but to see what is thought anyway."""
+    return wanted.mode is None and wanted.effort is None and wanted.budget is None
 
 
 def _adaptive(wanted: Reasoning) -> Effort:

@@ -30,14 +30,18 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     strict_tools       ``strict`` on tools is understood unless a quirk says otherwise
     flat_schema        a tool schema must not have anyOf, oneOf or allOf at its top
     allowed_tools      tool choice may name a subset; otherwise the tool list is reduced
+    tool_choice        the model can be told whether to call; otherwise only the tool list says so
     fields             optional fields of ChatRequest the format can carry
     max_tokens         an output limit is required
+    least_max_tokens   smallest output limit accepted
     temperature        accepted range
     stop_limit         most stop sequences, None = no limit
     blank_stop         stop sequences of white space are accepted
     user_limit         longest end-user id; longer ones are hashed
     cache_marks        most cache marks per request, 0 = the format has none
     reasoning          how thinking is asked for
+    reasoning_off      "do not think" is said, not left out
+    signed_thinking    thinking in the history is taken back only with a proof of its own vendor
     json_object        "any JSON object" can be asked for
     service_tiers      tier words of other formats → the word here; missing ones are left out
     private_system     system text beginning with one of these is meant for this format's vendor only
@@ -60,14 +64,18 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     strict_tools: bool = False
     flat_schema: bool = False
     allowed_tools: bool = False
+    tool_choice: bool = True
     fields: frozenset[str] = frozenset()
     max_tokens: bool = False
+    least_max_tokens: int = 1
     temperature: tuple[float, float] = (0.0, 2.0)
     stop_limit: int | None = None
     blank_stop: bool = True
     user_limit: int = 128
     cache_marks: int = 0
     reasoning: Literal["effort", "thinking", "none"] = "none"
+    reasoning_off: bool = False
+    signed_thinking: bool = False
     json_object: bool = True
     service_tiers: Mapping[str, str] = {}
     private_system: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ RULES = Rules(
     user_limit=256,
     cache_marks=4,
     reasoning="thinking",
+    signed_thinking=True,
     json_object=False,
     service_tiers={"auto": "auto", "standard_only": "standard_only", "default": "standard_only"},
     private_system=("x-anthropic-billing-header:",),
