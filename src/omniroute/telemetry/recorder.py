@@ -111,7 +111,7 @@ class Recorder:
     async def flush(self) -> None:
         """Return when everything recorded before is stored; as long as the sink fails, so long does this wait."""
         goal = self._accepted
-        while self._settled < goal:
+        while self._settled < goal and (self._batch or self._waiting):
             await self._write_next()
 
     async def close(self, *, within: float = 10.0) -> int:
