@@ -54,7 +54,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     json_schema           False: response_format json_schema is not understood, fall back to json_object + instruction
     reasoning_field       where Chat answers carry reasoning text
     replay_reasoning      assistant history must carry its reasoning_content back
-    thinking              Anthropic-format: which thinking type the model takes
+    thinking              Anthropic-format: which thinking type the model takes; Ollama-format: ``levels`` = effort words too
     strict_tools          True: ``strict`` on tools is understood
     """
 
@@ -72,7 +72,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     json_schema: bool | None = None
     reasoning_field: str | None = None
     replay_reasoning: bool | None = None
-    thinking: Literal["enabled", "adaptive", "none"] | None = None
+    thinking: Literal["enabled", "adaptive", "levels", "none"] | None = None
     strict_tools: bool | None = None
 
     def over(self, base: Quirks) -> Quirks:

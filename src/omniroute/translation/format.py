@@ -68,6 +68,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     wants_usage       whether the client asked for usage in its stream (True where the dialect always has it)
     default_headers   sent upstream unless the client's own replace them (anthropic-version, …)
     forward_headers   client headers handed on when both sides speak this format (lower case)
+    stream_default    a request that does not say whether to stream wants a stream
+    stream_lines      a stream is lines of JSON objects, and a whole answer is one such line
+    client_only       a second face of another format for some clients; no upstream speaks it
     """
 
     name: str
@@ -87,6 +90,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     wants_usage: Callable[[Envelope], bool]
     default_headers: Mapping[str, str] = {}
     forward_headers: frozenset[str] = frozenset()
+    stream_default: bool = False
+    stream_lines: bool = False
+    client_only: bool = False
 
 
 @cache

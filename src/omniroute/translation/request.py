@@ -29,6 +29,11 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool
 
 
+def wants_stream(envelope: Envelope, client: Format) -> bool:
+    """Whether the client asked for a stream, in words or by leaving them out."""
+    return client.stream_default if envelope.stream is None else bool(envelope.stream)
+
+
 def translate_request(envelope: Envelope, client: Format, upstream: Format, profile: Profile, *, ops: Ops = None) -> Translated:
     """The upstream's body for a client's. ``ops`` collects what was changed. Raises BadRequest."""
     if client.name == upstream.name:
@@ -58,5 +63,5 @@ def _spliced(envelope: Envelope, client: Format, profile: Profile, ops: Ops) -> 
         tool_names={},
         request=None,
         include_usage=client.wants_usage(envelope),
-        stream=bool(envelope.stream),
+        stream=wants_stream(envelope, client),
     )

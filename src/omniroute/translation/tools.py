@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from omniroute.core.errors import BadRequest
 from omniroute.ir.caps import Quirks
-from omniroute.ir.request import ChatRequest, Tool, ToolChoice
+from omniroute.ir.request import ChatRequest, Tool, ToolCall, ToolChoice
 from omniroute.translation.names import ToolNames
-from omniroute.translation.ops import Ops, note
+from omniroute.translation.ops import Action, Ops, note
 from omniroute.translation.rules import Rules
 from omniroute.translation.schema import free_input_schema, has_combiner, object_schema
 
@@ -27,12 +27,28 @@ def fit_tools(
         else:
             kept[tool.name] = _fit(tool, position, request.origin == target, rules, quirks, names, ops)
     choice = _fit_choice(request, kept, rules, names, ops)
+    if choice is not None and not rules.tool_choice:
+        kept, choice = _by_list(request, choice, kept, ops), None
     if choice is not None and choice.allowed and not rules.allowed_tools:
         allowed = set(choice.allowed)
         kept = {name: tool for name, tool in kept.items() if tool.name in allowed}
         choice = replace(choice, allowed=())
         note(ops, "tool-allowed", "rewritten", "tools")
     return tuple(kept.values()), choice
+
+
+def _by_list(request: ChatRequest, choice: ToolChoice, kept: dict[str, Tool], ops: Ops) -> dict[str, Tool]:
+    """The tools that say what ``choice`` says, as far as a list can: the one that is named, those allowed, or none, unless the
+    conversation has calls already."""
+    wanted = choice.allowed or ((choice.name,) if choice.mode == "named" else ())
+    if wanted:
+        kept = {name: tool for name, tool in kept.items() if tool.name in wanted}
+    elif choice.mode == "none" and not any(isinstance(part, ToolCall) for turn in request.messages for part in turn.parts):
+        kept = {}
+    if choice.mode != "auto" or choice.parallel is not None or wanted:
+        action: Action = "rewritten" if wanted or not kept else "dropped"
+        note(ops, "tool-choice-unsupported", action, "tool_choice", detail=choice.mode or "")
+    return kept
 
 
 def _fit(tool: Tool, position: int, same: bool, rules: Rules, quirks: Quirks, names: ToolNames, ops: Ops) -> Tool:
