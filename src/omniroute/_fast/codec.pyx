@@ -9,6 +9,7 @@ from omniroute._fast.events cimport (
     ERROR, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_STOP, STOP_TOOL, Event, prepare,
     utf8,
 )
+from omniroute._fast.ndjson cimport Lines
 from omniroute._fast.sse cimport LARGEST_EVENT, Splitter, Sse
 from omniroute._fast.stream cimport HIDDEN, SKIPPED, TAKEN
 
@@ -130,9 +131,10 @@ cdef class Bridge:
             if verdict == TAKEN or (verdict == HIDDEN and not self.hide_usage):
                 put_bytes(&self.out, splitter.base + sse.start, sse.stop - sse.start)
                 tail = splitter.base[sse.stop - 1]
-                puts(&self.out, b"\n")
-                if tail != c'\n':        # behind a CR the first LF ends the same line
+                if tail != c'\n':        # behind a CR an LF ends the same line
                     puts(&self.out, b"\n")
+                if not isinstance(splitter, Lines):
+                    puts(&self.out, b"\n")      # the blank line
         if decoder.done:
             if self.tap.error_status and decoder.error_terminated:
                 decoder.write_terminator(&self.out)
