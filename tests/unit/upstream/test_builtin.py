@@ -168,6 +168,12 @@ async def test_a_call_has_valid_arguments_and_streams_in_two_parts() -> None:
     assert deltas[3] == {}
 
 
+async def test_a_reminder_behind_the_users_words_does_not_hide_them() -> None:
+    messages = [{"role": "user", "content": "use a tool"}, {"role": "system", "content": "Keep to the plan."}]
+    choice = (await finished({"messages": messages, "tools": [CLOCK]}))["choices"][0]
+    assert choice["finish_reason"] == "tool_calls"
+
+
 async def test_after_a_tool_result_it_answers_with_it() -> None:
     messages = [
         {"role": "user", "content": "use a tool"},

@@ -141,8 +141,9 @@ class Turn:
         self._id = id
         self._created = created
         self._input_tokens = input_tokens
-        last = request["messages"][-1]
-        self._last: Mapping[str, Any] = last if isinstance(last, dict) else {}
+        # Agents put reminders with the role system behind the user's words.
+        turns = (m for m in reversed(request["messages"]) if isinstance(m, dict) and m.get("role") not in ("system", "developer"))
+        self._last: Mapping[str, Any] = next(turns, {})
         self.tool = self._wanted_tool()
         text = "" if self.tool else self._text()
         self.words, self.finish = self._limited(re.findall(r"\s*\S+|\s+$", text))
