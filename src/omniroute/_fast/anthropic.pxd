@@ -24,6 +24,7 @@ cdef class AnthropicEncoder(Encoder):
     cdef void _delta(self, const Event *event) noexcept
     cdef void _signature(self, const Event *event) noexcept
     cdef void _citation(self, const Event *event) noexcept
+    cdef void _media(self, const Event *event) noexcept
     cdef void _close(self, int source) noexcept
     cdef void _put_id(self, Buffer *out, const Slice *id) noexcept
     cdef void _end(self) noexcept

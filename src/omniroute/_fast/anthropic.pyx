@@ -3,11 +3,13 @@
 
 from hashlib import sha256
 
+from libc.string cimport strlen
+
 from omniroute._fast.buffer cimport Buffer, clear, fresh, put_buffer, put_bytes, put_plain, put_string, put_value, puts, release
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, PING, REDACTED, SIGNATURE, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH,
-    STOP_NONE, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, Usage, merge,
-    nothing_stated, prepare,
+    BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, MEDIA, PING, REDACTED, SIGNATURE, STOP, STOP_CONTEXT, STOP_FILTER,
+    STOP_LENGTH, STOP_NONE, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, Usage, merge,
+    nothing_stated, prepare, utf8,
 )
 from omniroute._fast.frames cimport anthropic_error, anthropic_ping, anthropic_stop, block_delta, block_start, block_stop
 from omniroute._fast.lanes cimport MOST_WAITING, Lane, advance, lane_of, open_lane, release_lanes, target_of, waiting_bytes
@@ -22,6 +24,9 @@ __all__ = ["AnthropicDecoder", "AnthropicEncoder"]
 
 cdef enum:
     LONGEST_ID = 64
+
+
+cdef const char *MEDIA_NOTE = b"[image attachment omitted: not supported by this model]"
 
 
 cdef inline bint id_byte(unsigned char c) noexcept nogil:
@@ -65,6 +70,8 @@ cdef class AnthropicEncoder(Encoder):
             self._signature(event)
         elif kind == CITATION:
             self._citation(event)
+        elif kind == MEDIA:
+            self._media(event)
         elif kind == USAGE:
             merge(&self.usage, &event.usage)
             if self.stop != STOP_NONE and event.usage.output >= 0:      # the late usage everybody waits for
@@ -155,6 +162,15 @@ cdef class AnthropicEncoder(Encoder):
         puts(out, b'"')
         put_string(out, &event.a)
         puts(out, b'"}}\n\n')
+
+    cdef void _media(self, const Event *event) noexcept:
+        """Answers of this dialect hold no files: a note in a text block says what was there."""
+        cdef Event note = event[0]
+        note.block = TEXT
+        self._open(&note)
+        note.a = utf8(MEDIA_NOTE, <Py_ssize_t> strlen(MEDIA_NOTE))
+        self._delta(&note)
+        self._close(note.index)
 
     cdef void _citation(self, const Event *event) noexcept:
         """Only what an Anthropic upstream said: other vendors' objects would not be understood."""

@@ -12,7 +12,8 @@ class Collector(Encoder):
 
         {"type": "text", "text": str, "citations": list[bytes]}, {"type": "thinking", "text": str, "signature": str | None},
         {"type": "redacted", "data": str}, {"type": "tool", "id": str, "name": str, "arguments": str} ("{}" when none came),
-        {"type": "refusal", "text": str}. Citations are raw JSON of the source dialect. No string holds a lone surrogate.
+        and a "signature" if one came, {"type": "media", "mime": str, "data": str} (base64), {"type": "refusal", "text": str}.
+        Citations are raw JSON of the source dialect. No string holds a lone surrogate.
         """
     @property
     def stop_sequence(self) -> str | None: ...

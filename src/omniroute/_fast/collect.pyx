@@ -3,7 +3,7 @@
 
 from omniroute._fast.buffer cimport Buffer, clear, fresh, put_plain, put_value, release
 from omniroute._fast.events cimport (
-    BLOCK_OPEN, CITATION, DELTA, END, ERROR, REDACTED, SIGNATURE, STOP, STOP_SEQUENCE, TEXT, THINKING, TOOL, Event,
+    BLOCK_OPEN, CITATION, DELTA, END, ERROR, MEDIA, REDACTED, SIGNATURE, STOP, STOP_SEQUENCE, TEXT, THINKING, TOOL, Event,
 )
 from omniroute._fast.stream cimport Encoder
 
@@ -34,7 +34,10 @@ cdef class Piece:
             arguments = text(&self.text)
             if not arguments.strip():
                 arguments = "{}"
-            return {"type": "tool", "id": text(&self.id), "name": text(&self.name), "arguments": arguments}
+            built = {"type": "tool", "id": text(&self.id), "name": text(&self.name), "arguments": arguments}
+            return {**built, "signature": text(&self.signature)} if self.signature.size else built
+        if self.block == MEDIA:
+            return {"type": "media", "mime": text(&self.name), "data": text(&self.text)}
         return {"type": "refusal", "text": text(&self.text)}
 
 
@@ -52,7 +55,7 @@ cdef class Collector(Encoder):
         cdef int kind = event.kind
         if self.ended:
             return
-        if kind == BLOCK_OPEN:
+        if kind == BLOCK_OPEN or kind == MEDIA:
             self._open(event)
         elif kind == DELTA or kind == SIGNATURE:
             piece = self._piece(event.index)
@@ -85,8 +88,11 @@ cdef class Collector(Encoder):
             self.out.failed = True
             return
         piece.index = event.index
-        piece.block = event.block
-        if event.block == TOOL:
+        piece.block = MEDIA if event.kind == MEDIA else event.block
+        if piece.block == MEDIA:
+            put_plain(&piece.name, &event.a)
+            put_plain(&piece.text, &event.b)
+        elif event.block == TOOL:
             put_plain(&piece.id, &event.a)
             put_plain(&piece.name, &event.b)
         elif event.block == REDACTED:

@@ -3,7 +3,7 @@
 
 Grammar a Decoder emits (one answer):
 
-    START  (BLOCK_OPEN DELTA* BLOCK_CLOSE | USAGE | PING | EXTRA | STOP)*  [END]
+    START  (BLOCK_OPEN DELTA* BLOCK_CLOSE | MEDIA | USAGE | PING | EXTRA | STOP)*  [END]
     ERROR may come at any time and ends the stream; nothing follows END.
 
 ``index`` counts up per block from 0 in order of opening. Blocks overlap only while a TOOL block is open (Chat upstreams
@@ -28,6 +28,7 @@ cdef enum Kind:
     PING
     EXTRA        # a = raw event (JSON) that only the source dialect knows
     END          # the dialect's terminator was seen, or clean end of data after STOP
+    MEDIA        # index of a block of its own, a = MIME type, b = base64 data: an image or other file, whole
 
 cdef enum Block:
     TEXT

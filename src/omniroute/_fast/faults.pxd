@@ -41,6 +41,29 @@ cdef inline int status_of_word(const Slice *word) noexcept nogil:
         return 503
     if same(p, n, b"timeout_error") or same(p, n, b"timeout"):
         return 504
+    return status_of_rpc_word(word)
+
+
+cdef inline int status_of_rpc_word(const Slice *word) noexcept nogil:
+    """The same for the words of google.rpc.Code."""
+    cdef const char *p = word.p
+    cdef Py_ssize_t n = word.n
+    if same(p, n, b"INVALID_ARGUMENT") or same(p, n, b"FAILED_PRECONDITION") or same(p, n, b"OUT_OF_RANGE"):
+        return 400
+    if same(p, n, b"UNAUTHENTICATED"):
+        return 401
+    if same(p, n, b"PERMISSION_DENIED"):
+        return 403
+    if same(p, n, b"NOT_FOUND"):
+        return 404
+    if same(p, n, b"RESOURCE_EXHAUSTED"):
+        return 429
+    if same(p, n, b"INTERNAL"):
+        return 500
+    if same(p, n, b"UNAVAILABLE"):
+        return 503
+    if same(p, n, b"DEADLINE_EXCEEDED"):
+        return 504
     return 0
 
 
@@ -140,3 +163,27 @@ cdef inline const char *anthropic_type(int status) noexcept nogil:
     if 400 <= status < 500:
         return b"invalid_request_error"
     return b"api_error"
+
+
+cdef inline const char *gemini_status(int status) noexcept nogil:
+    if status == 401:
+        return b"UNAUTHENTICATED"
+    if status == 402:
+        return b"FAILED_PRECONDITION"
+    if status == 403:
+        return b"PERMISSION_DENIED"
+    if status == 404:
+        return b"NOT_FOUND"
+    if status == 408 or status == 504:
+        return b"DEADLINE_EXCEEDED"
+    if status == 409:
+        return b"ABORTED"
+    if status == 429:
+        return b"RESOURCE_EXHAUSTED"
+    if status == 499:
+        return b"CANCELLED"
+    if status == 503 or status == 529:
+        return b"UNAVAILABLE"
+    if 400 <= status < 500:
+        return b"INVALID_ARGUMENT"
+    return b"INTERNAL"

@@ -3,7 +3,7 @@
 
 from omniroute._fast.buffer cimport Buffer, put_int, put_string, puts
 from omniroute._fast.events cimport Event
-from omniroute._fast.faults cimport anthropic_type, chat_code, chat_type, is_type_word
+from omniroute._fast.faults cimport anthropic_type, chat_code, chat_type, gemini_status, is_type_word
 
 
 cdef inline void chat_error(Buffer *out, const Event *error) noexcept nogil:
@@ -74,3 +74,14 @@ cdef inline void block_stop(Buffer *out, int index) noexcept nogil:
     puts(out, b'event: content_block_stop\ndata: {"type":"content_block_stop","index":')
     put_int(out, index)
     puts(out, b"}\n\n")
+
+
+cdef inline void gemini_error(Buffer *out, const Event *error) noexcept nogil:
+    cdef int status = 503 if error.status == 529 else error.status
+    puts(out, b'data: {"error":{"code":')
+    put_int(out, status)
+    puts(out, b',"message":"')
+    put_string(out, &error.a)
+    puts(out, b'","status":"')
+    puts(out, gemini_status(status))
+    puts(out, b'"}}\r\n\r\n')

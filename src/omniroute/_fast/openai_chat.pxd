@@ -20,8 +20,9 @@ cdef class OpenAIChatEncoder(Encoder):
     cdef int stop
     cdef Py_ssize_t characters      # of content sent so far
     cdef Py_ssize_t text_start      # where the open text block began
-    cdef list cited                 # (url, title) as JSON string content, of the open text block; None: no citation came
+    cdef list cited                 # (url, title as JSON string content, range) of the open text block; None: no citation came
     cdef int annotations            # sent so far
+    cdef int images
     cdef bint begun
     cdef bint refused               # refusal text was sent
     cdef bint include_usage
@@ -33,6 +34,7 @@ cdef class OpenAIChatEncoder(Encoder):
     cdef ToolLane *_lane(self, int index) noexcept
     cdef void _arguments(self, int index, const Slice *text) noexcept
     cdef void _open_tool(self, const Event *event) noexcept
+    cdef void _image(self, const Event *event) noexcept
     cdef void _cite(self, const Event *event) noexcept
     cdef void _annotate(self) noexcept
     cdef void _close(self, int index) noexcept

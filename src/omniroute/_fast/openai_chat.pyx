@@ -5,11 +5,11 @@ from libc.stdlib cimport free, realloc
 
 from omniroute._fast.buffer cimport Buffer, character_count, fresh, put_buffer, put_bytes, put_int, put_string, puts, release
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_REFUSAL, STOP_TOOL,
-    TEXT, THINKING, TOOL, USAGE, Event, Slice, merge, nothing_stated, utf8,
+    BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, MEDIA, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_REFUSAL,
+    STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, merge, nothing_stated, utf8,
 )
 from omniroute._fast.frames cimport chat_done, chat_error, chat_ping
-from omniroute._fast.scan cimport Value, find, text_of
+from omniroute._fast.scan cimport Value, find, integer_of, text_of
 from omniroute._fast.stream cimport Encoder, json_text
 from omniroute._fast.usage cimport write_chat_usage
 
@@ -73,6 +73,9 @@ cdef class OpenAIChatEncoder(Encoder):
             self._close(event.index)
         elif kind == CITATION:
             self._cite(event)
+        elif kind == MEDIA:
+            self._begin()
+            self._image(event)
         elif kind == USAGE:
             merge(&self.usage, &event.usage)
         elif kind == STOP:
@@ -157,10 +160,25 @@ cdef class OpenAIChatEncoder(Encoder):
         self._tail()
         self.count += 1
 
+    cdef void _image(self, const Event *event) noexcept:
+        """As OpenRouter and its followers send images; entries of lists in deltas need an ``index``."""
+        put_buffer(&self.out, &self.head)
+        puts(&self.out, b'"images":[{"index":')
+        put_int(&self.out, self.images)
+        puts(&self.out, b',"type":"image_url","image_url":{"url":"data:')
+        put_string(&self.out, &event.a)
+        puts(&self.out, b";base64,")
+        put_string(&self.out, &event.b)
+        puts(&self.out, b'"}}]')
+        self._tail()
+        self.images += 1
+
     cdef void _cite(self, const Event *event) noexcept:
-        """Web citations are kept until their text block ends; others have no form here."""
-        cdef Value raw, url, title
+        """Web citations are kept until their text block ends; others have no form here. Without a range they mean all of it."""
+        cdef Value raw, url, title, place
         cdef Slice address, name
+        cdef long long start = -1
+        cdef long long stop = -1
         raw.p = event.a.p
         raw.end = event.a.p + event.a.n
         find(&raw, b"url", &url)
@@ -168,20 +186,25 @@ cdef class OpenAIChatEncoder(Encoder):
         if not text_of(&url, &address) or address.n == 0:
             return
         text_of(&title, &name)
+        if find(&raw, b"start_index", &place):
+            integer_of(&place, &start)
+        if find(&raw, b"end_index", &place):
+            integer_of(&place, &stop)
         try:
             if self.cited is None:
                 self.cited = []
-            self.cited.append((string_content(&address), string_content(&name)))
+            self.cited.append((string_content(&address), string_content(&name), start, stop))
         except MemoryError:
             self.out.failed = True
 
     cdef void _annotate(self) noexcept:
         """One chunk for the citations of a text block. Entries of lists in deltas need an ``index`` for SDKs to add them up."""
         cdef bytes url, title
+        cdef long long start, stop
         cdef bint first = True
         put_buffer(&self.out, &self.head)
         puts(&self.out, b'"annotations":[')
-        for url, title in self.cited:
+        for url, title, start, stop in self.cited:
             if not first:
                 puts(&self.out, b",")
             puts(&self.out, b'{"index":')
@@ -191,9 +214,9 @@ cdef class OpenAIChatEncoder(Encoder):
             puts(&self.out, b'","title":"')
             put_bytes(&self.out, title, len(title))
             puts(&self.out, b'","start_index":')
-            put_int(&self.out, self.text_start)
+            put_int(&self.out, self.text_start + start if stop > start >= 0 else self.text_start)
             puts(&self.out, b',"end_index":')
-            put_int(&self.out, self.characters)
+            put_int(&self.out, self.text_start + stop if stop > start >= 0 else self.characters)
             puts(&self.out, b"}}")
             self.annotations += 1
             first = False

@@ -12,8 +12,10 @@ class Replayer:
     def thinking(self, text: str, signature: str | None = None) -> None: ...
     def redacted(self, data: str) -> None: ...
     def refusal(self, text: str) -> None: ...
-    def tool(self, id: str, name: str, arguments: str) -> None:
-        """A call; ``arguments`` is JSON text, "" means none."""
+    def media(self, mime: str, data: str) -> None:
+        """An image or other file; ``data`` is base64."""
+    def tool(self, id: str, name: str, arguments: str, signature: str | None = None) -> None:
+        """A call; ``arguments`` is JSON text, "" means none. ``signature`` is a vendor's proof bound to the call."""
     def usage(self, input: int, cached: int, written: int, output: int, reasoning: int) -> None:
         """Canonical counts, -1 = unknown. Called before the first block they can stand in the opening event."""
     def stop(self, reason: str, stop_sequence: str | None = None) -> None:

@@ -5,7 +5,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 
 from omniroute._fast.buffer cimport clear
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, REDACTED, REFUSAL, SIGNATURE, START, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH,
+    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, MEDIA, REDACTED, REFUSAL, SIGNATURE, START, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH,
     STOP_NONE, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_STOP, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, prepare,
     utf8,
 )
@@ -90,8 +90,20 @@ cdef class Replayer:
         self.encoder.put(&event)
         self._close()
 
-    def tool(self, str id not None, str name not None, str arguments not None):
+    def media(self, str mime not None, str data not None):
         cdef Event event
+        cdef bytes encoded_mime = encoded(mime)
+        cdef bytes encoded_data = encoded(data)
+        prepare(&event, MEDIA)
+        event.index = self.index
+        event.a = slice_of(encoded_mime)
+        event.b = slice_of(encoded_data)
+        self.index += 1
+        self.encoder.put(&event)
+
+    def tool(self, str id not None, str name not None, str arguments not None, str signature=None):
+        cdef Event event
+        cdef bytes proof = b"" if signature is None else encoded(signature)
         cdef bytes encoded_id = encoded(id)
         cdef bytes encoded_name = encoded(name)
         cdef bytes text = encoded(arguments)
@@ -103,6 +115,10 @@ cdef class Replayer:
         self.encoder.put(&event)
         event.kind = DELTA
         event.a = slice_of(text)
+        if event.a.n:
+            self.encoder.put(&event)
+        event.kind = SIGNATURE
+        event.a = slice_of(proof)
         if event.a.n:
             self.encoder.put(&event)
         self._close()

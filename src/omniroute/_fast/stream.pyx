@@ -7,8 +7,8 @@ from omniroute._fast.buffer cimport (
     FROM_PLAIN, Buffer, clear, fresh, plain_length, put_bytes, put_plain, put_sanitised, put_string, release,
 )
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, ESCAPED, REDACTED, START, STOP, TOOL, USAGE, Event, Slice, merge, nothing_stated,
-    prepare, utf8,
+    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, ESCAPED, MEDIA, REDACTED, START, STOP, TOOL, USAGE, Event, Slice, merge,
+    nothing_stated, prepare, utf8,
 )
 from omniroute._fast.sse cimport Splitter, Sse
 
@@ -50,6 +50,9 @@ cdef class Tap:
                 self.useful = True
         elif kind == USAGE:
             merge(&self.usage, &event.usage)
+        elif kind == MEDIA:
+            self.blocks += 1
+            self.useful = True
         elif kind == STOP:
             self.stop = event.stop
         elif kind == START:

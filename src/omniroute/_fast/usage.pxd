@@ -98,3 +98,43 @@ cdef inline void write_anthropic_usage(Buffer *out, const Usage *usage, long lon
     puts(out, b',"output_tokens":')
     put_int(out, known(output))
     puts(out, b"}")
+
+
+cdef inline void read_gemini_usage(const Value *value, Usage *usage) noexcept nogil:
+    """A count that is left out is 0: that is how the dialect writes zeros."""
+    cdef Walk walk
+    cdef Member member
+    cdef long long prompt = 0, tools = 0, answer = 0, thoughts = 0, cached = 0
+    enter(&walk, value)
+    while is_object(value) and next_member(&walk, &member):
+        if key_is(&member, b"promptTokenCount"):
+            integer_of(&member.value, &prompt)
+        elif key_is(&member, b"toolUsePromptTokenCount"):
+            integer_of(&member.value, &tools)
+        elif key_is(&member, b"candidatesTokenCount"):
+            integer_of(&member.value, &answer)
+        elif key_is(&member, b"thoughtsTokenCount"):
+            integer_of(&member.value, &thoughts)
+        elif key_is(&member, b"cachedContentTokenCount"):
+            integer_of(&member.value, &cached)
+    usage.input = prompt + tools
+    usage.cached = cached
+    usage.output = answer + thoughts
+    usage.reasoning = thoughts
+
+
+cdef inline void write_gemini_usage(Buffer *out, const Usage *usage) noexcept nogil:
+    cdef long long answer = known(usage.output) - known(usage.reasoning)
+    puts(out, b'"usageMetadata":{"promptTokenCount":')
+    put_int(out, known(usage.input))
+    if usage.cached > 0:
+        puts(out, b',"cachedContentTokenCount":')
+        put_int(out, usage.cached)
+    puts(out, b',"candidatesTokenCount":')
+    put_int(out, known(answer))
+    if usage.reasoning > 0:
+        puts(out, b',"thoughtsTokenCount":')
+        put_int(out, usage.reasoning)
+    puts(out, b',"totalTokenCount":')
+    put_int(out, known(usage.input) + known(usage.output))
+    puts(out, b"}")

@@ -15,7 +15,7 @@ from omniroute.ir.response import ChatResponse, StopReason, Usage
 from omniroute.translation.answers import restore_calls, settle_stop
 from omniroute.translation.calls import arguments_text
 from omniroute.translation.format import Format, StreamMeta
-from omniroute.translation.media import omitted
+from omniroute.translation.media import canonical_mime, kind_of, omitted
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +77,9 @@ def _replay(replayer: Replayer, part: Part) -> None:
         replayer.refusal(part.text)
     elif isinstance(part, ToolCall):
         arguments = json.dumps_text({"input": part.arguments}) if part.kind == "custom" else arguments_text(part.arguments)
-        replayer.tool(part.id, part.name, arguments)
+        replayer.tool(part.id, part.name, arguments, part.signature)
+    elif isinstance(part, Media) and part.data is not None:
+        replayer.media(part.mime, part.data)
     elif isinstance(part, Media):
         replayer.text(omitted(part.kind, part.url).text)
     elif isinstance(part, Opaque) and isinstance(part.value, dict) and isinstance(part.value.get("transcript"), str):
@@ -127,7 +129,11 @@ def _collected(block: dict[str, Any], origin: str) -> Part | None:
     if kind == "refusal":
         return Refusal(text=text) if text else None
     if kind == "tool":
-        return ToolCall(id=block.get("id") or "", name=block.get("name") or "", arguments=arguments_text(block.get("arguments")))
+        arguments = arguments_text(block.get("arguments"))
+        return ToolCall(id=block.get("id") or "", name=block.get("name") or "", arguments=arguments, signature=block.get("signature"))
+    if kind == "media":
+        mime = canonical_mime(block.get("mime") or "", block.get("data"))
+        return Media(kind=kind_of(mime), mime=mime, data=block.get("data") or "")
     return None
 
 

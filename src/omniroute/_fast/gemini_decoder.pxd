@@ -1,0 +1,61 @@
+# cython: language_level=3
+"""Gemini generateContent: the stream decoder."""
+
+from omniroute._fast.buffer cimport Buffer
+from omniroute._fast.calls cimport Calls
+from omniroute._fast.events cimport Slice
+from omniroute._fast.scan cimport Value
+from omniroute._fast.stream cimport Decoder
+
+
+cdef enum:
+    MOST_CITATIONS = 1024
+
+cdef struct Chunk:                  # members not there have p NULL
+    Value candidates
+    Value usage
+    Value feedback
+    Value id
+    Value model
+    Value error
+
+cdef struct Candidate:
+    long long index
+    Value content
+    Value reason
+    Value grounding
+
+cdef struct Part:
+    Value text
+    Value thought
+    Value signature
+    Value call
+    Value inline_data
+    Value other                     # what only this dialect knows
+
+cdef class GeminiDecoder(Decoder):
+    cdef Calls calls
+    cdef long long parts            # function calls seen so far
+    cdef int text                   # index of the open block of that kind, -1
+    cdef int thinking
+    cdef int said                   # events.Stop of the upstream
+    cdef long long candidate        # the one that is translated, -1 until a first one came
+    cdef bint begun
+    cdef bint spoiled               # the finish reason speaks of an answer that could not be made
+    cdef Buffer spoken              # the open text block as plain text: citations count its bytes
+    cdef Buffer grounding           # raw, the latest
+
+    cdef bint _chunk(self, const Value *body) noexcept
+    cdef void _begin(self, const Chunk *chunk, const Value *body) noexcept
+    cdef void _candidate(self, const Candidate *candidate) noexcept
+    cdef void _part(self, const Value *value) noexcept
+    cdef void _call(self, const Part *part) noexcept
+    cdef void _media(self, const Value *data) noexcept
+    cdef void _say(self, int block, const Slice *text) noexcept
+    cdef void _leave(self, int block) noexcept
+    cdef void _finish_reason(self, const Value *word) noexcept
+    cdef void _cite(self) noexcept
+    cdef void _cite_support(self, const Value *support, const Value *chunks, int *left) noexcept
+    cdef void _citation(self, const Value *chunk, long long start, long long stop) noexcept
+    cdef long long _characters(self, long long bytes) noexcept
+    cdef void _stop(self) noexcept

@@ -1,0 +1,10 @@
+"""Gemini streams, read."""
+
+from omniroute._fast.stream import Decoder
+
+class GeminiDecoder(Decoder):
+    """Reads the SSE stream of a Gemini upstream (``alt=sse``): partial parts to append, whole function calls.
+
+    Only the first candidate becomes events; of others the text is counted. The stream has no terminator: a finish reason or a
+    blocked prompt makes its end a proper one.
+    """

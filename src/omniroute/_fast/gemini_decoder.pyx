@@ -1,0 +1,400 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True, embedsignature=True
+"""Gemini generateContent streams, read: ``data:`` chunks of one growing answer, no terminator but the end of the data."""
+
+from libc.string cimport memset
+
+from omniroute._fast.buffer cimport (
+    Buffer, clear, fresh, plain_length, put_bytes, put_int, put_plain, put_string, puts, release,
+)
+from omniroute._fast.calls cimport Calls, Fragment
+from omniroute._fast.events cimport (
+    CITATION, END, ERROR, EXTRA, JSON, MEDIA, SIGNATURE, START, STOP, STOP_FILTER, STOP_LENGTH, STOP_NONE, STOP_STOP, TEXT,
+    THINKING, TOOL, USAGE, Event, Slice, prepare, settled,
+)
+from omniroute._fast.faults cimport read_fault
+from omniroute._fast.frames cimport gemini_error
+from omniroute._fast.scan cimport (
+    Member, Value, Walk, enter, find, integer_of, is_array, is_object, is_string, key_is, next_item, next_member, raw_of, same,
+    skip_space, text_is, text_of, value_end,
+)
+from omniroute._fast.sse cimport Sse
+from omniroute._fast.stream cimport SKIPPED, TAKEN, Decoder
+from omniroute._fast.usage cimport read_gemini_usage
+
+
+cdef bint read_chunk(const Value *body, Chunk *chunk) noexcept nogil:
+    """Find the parts of a chunk; False if it is not a JSON object."""
+    cdef Walk walk
+    cdef Member member
+    memset(chunk, 0, sizeof(Chunk))
+    enter(&walk, body)
+    while is_object(body) and next_member(&walk, &member):
+        if key_is(&member, b"candidates"):
+            chunk.candidates = member.value
+        elif key_is(&member, b"usageMetadata"):
+            chunk.usage = member.value
+        elif key_is(&member, b"promptFeedback"):
+            chunk.feedback = member.value
+        elif key_is(&member, b"modelVersion"):
+            chunk.model = member.value
+        elif key_is(&member, b"responseId"):
+            chunk.id = member.value
+        elif key_is(&member, b"error"):
+            chunk.error = member.value
+    return is_object(body) and not walk.failed
+
+
+cdef void read_candidate(const Value *value, Candidate *candidate) noexcept nogil:
+    cdef Walk walk
+    cdef Member member
+    memset(candidate, 0, sizeof(Candidate))
+    enter(&walk, value)
+    while is_object(value) and next_member(&walk, &member):
+        if key_is(&member, b"content"):
+            candidate.content = member.value
+        elif key_is(&member, b"finishReason"):
+            candidate.reason = member.value
+        elif key_is(&member, b"index"):
+            integer_of(&member.value, &candidate.index)
+        elif key_is(&member, b"groundingMetadata"):
+            candidate.grounding = member.value
+
+
+cdef void read_part(const Value *value, Part *part) noexcept nogil:
+    cdef Walk walk
+    cdef Member member
+    memset(part, 0, sizeof(Part))
+    enter(&walk, value)
+    while is_object(value) and next_member(&walk, &member):
+        if key_is(&member, b"text"):
+            part.text = member.value
+        elif key_is(&member, b"thought"):
+            part.thought = member.value
+        elif key_is(&member, b"thoughtSignature"):
+            part.signature = member.value
+        elif key_is(&member, b"functionCall"):
+            part.call = member.value
+        elif key_is(&member, b"inlineData"):
+            part.inline_data = member.value
+        elif is_object(&member.value):
+            part.other = member.value
+
+
+cdef inline bint is_true(const Value *value) noexcept nogil:
+    return value.p != NULL and value.p[0] == c't'
+
+
+cdef class GeminiDecoder(Decoder):
+    """Reads the stream of a Gemini upstream."""
+
+    def __cinit__(self):
+        self.calls = Calls()
+        self.text = self.thinking = -1
+        self.candidate = -1
+
+    def __dealloc__(self):
+        release(&self.spoken)
+        release(&self.grounding)
+
+    cdef int event(self, const Sse *sse) noexcept:
+        """A chunk, or a list of them as errors come in."""
+        cdef const char *end = sse.data + sse.data_length
+        cdef Value body
+        cdef Value item
+        cdef Walk walk
+        cdef bint some = False
+        body.p = skip_space(sse.data, end)
+        if body.p == end:
+            return SKIPPED
+        if end - body.p >= 6 and same(body.p, 6, b"[DONE]"):    # some relays end with the terminator of another dialect
+            return SKIPPED
+        body.end = value_end(body.p, end)
+        if body.end == NULL or skip_space(body.end, end) != end:
+            self.skipped += 1
+            return SKIPPED
+        if not is_array(&body):
+            some = self._chunk(&body)
+        else:
+            enter(&walk, &body)
+            while next_item(&walk, &item):
+                some = self._chunk(&item) or some
+        if not some:
+            self.skipped += 1
+            return SKIPPED
+        return TAKEN
+
+    cdef bint _chunk(self, const Value *body) noexcept:
+        cdef Chunk chunk
+        cdef Candidate candidate
+        cdef Event event
+        cdef Value item
+        cdef Walk walk
+        if not read_chunk(body, &chunk):
+            return False
+        if (is_object(&chunk.error) or is_array(&chunk.error) or is_string(&chunk.error)) and chunk.error.end - chunk.error.p > 2:
+            prepare(&event, ERROR)
+            read_fault(&chunk.error, &event)
+            self.emit(&event)
+            return True
+        self._begin(&chunk, body)
+        if is_object(&chunk.usage):
+            prepare(&event, USAGE)
+            read_gemini_usage(&chunk.usage, &event.usage)
+            self.emit(&event)
+        enter(&walk, &chunk.candidates)
+        while is_array(&chunk.candidates) and next_item(&walk, &item):
+            read_candidate(&item, &candidate)
+            self._candidate(&candidate)
+        if find(&chunk.feedback, b"blockReason", &item) and is_string(&item) and self.said == STOP_NONE:
+            self.said = STOP_FILTER
+        if self.said != STOP_NONE and not self.stopped and not self.done:
+            self._stop()
+        return True
+
+    cdef void _begin(self, const Chunk *chunk, const Value *body) noexcept:
+        cdef Event event
+        if self.begun:
+            return
+        self.begun = True
+        self.calls.stir(body.p, body.end - body.p)
+        prepare(&event, START)
+        text_of(&chunk.id, &event.a)
+        text_of(&chunk.model, &event.b)
+        self.emit(&event)
+
+    cdef void _candidate(self, const Candidate *candidate) noexcept:
+        cdef Value parts, part, text
+        cdef Slice said
+        cdef Walk walk
+        if self.candidate < 0:
+            self.candidate = candidate.index
+        find(&candidate.content, b"parts", &parts)
+        enter(&walk, &parts)
+        while is_array(&parts) and next_item(&walk, &part):
+            if candidate.index == self.candidate:
+                self._part(&part)
+            elif find(&part, b"text", &text) and text_of(&text, &said):     # only counted
+                self.tap.output_bytes += plain_length(&said)
+        if candidate.index != self.candidate:
+            return
+        if is_object(&candidate.grounding):
+            clear(&self.grounding)
+            put_bytes(&self.grounding, candidate.grounding.p, candidate.grounding.end - candidate.grounding.p)
+        self._finish_reason(&candidate.reason)
+
+    cdef void _part(self, const Value *value) noexcept:
+        """Signatures of text parts have no place in other dialects, those of calls travel with the call."""
+        cdef Part part
+        cdef Slice text
+        cdef Event event
+        read_part(value, &part)
+        if is_object(&part.call):
+            self._call(&part)
+        elif text_of(&part.text, &text):
+            if text.n:
+                self._say(THINKING if is_true(&part.thought) else TEXT, &text)
+        elif is_object(&part.inline_data):
+            self._media(&part.inline_data)
+        elif is_object(&part.other):
+            prepare(&event, EXTRA)
+            raw_of(value, &event.a)
+            self.emit(&event)
+
+    cdef void _call(self, const Part *part) noexcept:
+        """A call comes whole. Its id is the upstream's, or one derived from the answer."""
+        cdef Fragment fragment
+        cdef Event event
+        cdef Value found
+        cdef int known = self.calls.count
+        memset(&fragment, 0, sizeof(Fragment))
+        fragment.number = self.parts
+        find(&part.call, b"id", &found)
+        text_of(&found, &fragment.id)
+        find(&part.call, b"name", &found)
+        text_of(&found, &fragment.name)
+        if find(&part.call, b"args", &found) and is_object(&found):
+            raw_of(&found, &fragment.arguments)
+        if fragment.name.n == 0:
+            self.skipped += 1
+            return
+        self.parts += 1
+        self._leave(TOOL)
+        self.calls.take(self, &fragment)
+        if self.calls.count > known and text_of(&part.signature, &event.a) and event.a.n:
+            prepare(&event, SIGNATURE)
+            text_of(&part.signature, &event.a)
+            event.block = TOOL
+            event.index = self.calls.calls[self.calls.count - 1].block
+            self.emit(&event)
+        self.calls.settle(self)
+
+    cdef void _media(self, const Value *data) noexcept:
+        cdef Event event
+        cdef Value found
+        self._leave(-1)
+        self.calls.settle(self)
+        prepare(&event, MEDIA)
+        event.index = self.next_block
+        find(data, b"mimeType", &found)
+        text_of(&found, &event.a)
+        find(data, b"data", &found)
+        if text_of(&found, &event.b) and event.b.n:
+            self.next_block += 1
+            self.emit(&event)
+
+    cdef void _say(self, int block, const Slice *text) noexcept:
+        """A delta of text or thinking, in the open block of that kind or in a new one."""
+        cdef int *index = &self.text if block == TEXT else &self.thinking
+        if index[0] < 0:
+            self._leave(block)
+            index[0] = self.open(block)
+            if block == TEXT:
+                clear(&self.spoken)
+        if block == TEXT:
+            put_plain(&self.spoken, text)
+        self.delta(block, index[0], text)
+
+    cdef void _leave(self, int block) noexcept:
+        """Close the open block of any other kind than ``block``."""
+        if self.text >= 0 and block != TEXT:
+            self.close(self.text)
+            self.text = -1
+        if self.thinking >= 0 and block != THINKING:
+            self.close(self.thinking)
+            self.thinking = -1
+
+    cdef void _finish_reason(self, const Value *word) noexcept:
+        cdef int said = STOP_FILTER
+        if not is_string(word) or word.end - word.p == 2 or text_is(word, b"FINISH_REASON_UNSPECIFIED"):
+            return
+        if text_is(word, b"MAX_TOKENS"):
+            said = STOP_LENGTH
+        elif text_is(word, b"STOP") or text_is(word, b"CONTINUATION"):
+            said = STOP_STOP
+        elif (text_is(word, b"MALFORMED_FUNCTION_CALL") or text_is(word, b"UNEXPECTED_TOOL_CALL")
+                or text_is(word, b"TOO_MANY_TOOL_CALLS") or text_is(word, b"MALFORMED_RESPONSE")
+                or text_is(word, b"MISSING_THOUGHT_SIGNATURE") or text_is(word, b"OTHER") or text_is(word, b"LANGUAGE")
+                or text_is(word, b"NO_IMAGE") or text_is(word, b"IMAGE_OTHER")):
+            said = STOP_STOP
+            self.spoiled = True
+        elif not is_refusal(word):
+            said = STOP_STOP
+        if self.said == STOP_NONE or said != STOP_STOP:
+            self.said = said
+
+    cdef void _cite(self) noexcept:
+        """What grounds the open text block: ranges of it with their sources, or the sources alone."""
+        cdef Value raw, chunks, supports, item
+        cdef Walk walk
+        cdef int left = MOST_CITATIONS
+        raw.p = self.grounding.data
+        raw.end = self.grounding.data + self.grounding.size
+        if self.text < 0 or self.grounding.size == 0 or not find(&raw, b"groundingChunks", &chunks) or not is_array(&chunks):
+            return
+        if find(&raw, b"groundingSupports", &supports) and is_array(&supports):
+            enter(&walk, &supports)
+            while left > 0 and next_item(&walk, &item):
+                self._cite_support(&item, &chunks, &left)
+        else:
+            enter(&walk, &chunks)
+            while left > 0 and next_item(&walk, &item):
+                self._citation(&item, -1, -1)
+                left -= 1
+
+    cdef void _cite_support(self, const Value *support, const Value *chunks, int *left) noexcept:
+        cdef Value segment, indices, number, chunk
+        cdef Walk walk, inner
+        cdef long long start = 0, stop = 0, wanted = 0, at
+        find(support, b"segment", &segment)
+        if find(&segment, b"startIndex", &number):
+            integer_of(&number, &start)
+        if find(&segment, b"endIndex", &number):
+            integer_of(&number, &stop)
+        if not find(support, b"groundingChunkIndices", &indices) or not is_array(&indices):
+            return
+        start = self._characters(start)
+        stop = self._characters(stop)
+        enter(&walk, &indices)
+        while left[0] > 0 and next_item(&walk, &number):
+            if not integer_of(&number, &wanted):
+                continue
+            at = 0
+            enter(&inner, chunks)
+            while next_item(&inner, &chunk):
+                if at == wanted:
+                    self._citation(&chunk, start, stop)
+                    break
+                at += 1
+            left[0] -= 1
+
+    cdef void _citation(self, const Value *chunk, long long start, long long stop) noexcept:
+        cdef Buffer raw = fresh()
+        cdef Event event
+        cdef Value web, found
+        cdef Slice url, title
+        if not find(chunk, b"web", &web) or not find(&web, b"uri", &found) or not text_of(&found, &url) or url.n == 0:
+            return
+        find(&web, b"title", &found)
+        text_of(&found, &title)
+        puts(&raw, b'{"type":"url_citation","url":"')
+        put_string(&raw, &url)
+        puts(&raw, b'","title":"')
+        put_string(&raw, &title)
+        puts(&raw, b'"')
+        if stop > start >= 0:
+            puts(&raw, b',"start_index":')
+            put_int(&raw, start)
+            puts(&raw, b',"end_index":')
+            put_int(&raw, stop)
+        puts(&raw, b"}")
+        if not raw.failed:
+            prepare(&event, CITATION)
+            event.block = TEXT
+            event.index = self.text
+            event.a.p = raw.data
+            event.a.n = raw.size
+            event.a.form = JSON
+            self.emit(&event)
+        release(&raw)
+
+    cdef long long _characters(self, long long bytes) noexcept:
+        """Characters in so many bytes of the open text block."""
+        cdef Py_ssize_t i
+        cdef Py_ssize_t until = <Py_ssize_t> bytes if bytes < self.spoken.size else self.spoken.size
+        cdef long long count = 0
+        for i in range(until):
+            if (<unsigned char> self.spoken.data[i] & 0xC0) != 0x80:
+                count += 1
+        return count
+
+    cdef void _stop(self) noexcept:
+        """Close what is open and say how the answer ended."""
+        cdef Event event
+        self._cite()
+        clear(&self.grounding)
+        self._leave(-1)
+        self.calls.finish(self)
+        if self.spoiled and self.next_block == 0:
+            self.give_up(502, b"upstream_bad_answer", b"The model ended its answer without content: it could not be completed.")
+            return
+        self.stopped = True
+        prepare(&event, STOP)
+        event.stop = settled(self.said, self.calls.opened > 0, False)
+        self.emit(&event)
+
+    cdef void complete(self) noexcept:
+        cdef Event event
+        self._stop()        # again if content followed the finish reason: the last word counts
+        prepare(&event, END)
+        self.emit(&event)
+
+    cdef void write_error(self, Buffer *out, const Event *error) noexcept:
+        gemini_error(out, error)
+
+
+cdef inline bint is_refusal(const Value *word) noexcept nogil:
+    """Reasons by which content was withheld; a reason nobody knows yet is an ordinary end."""
+    return (text_is(word, b"SAFETY") or text_is(word, b"RECITATION") or text_is(word, b"BLOCKLIST")
+            or text_is(word, b"PROHIBITED_CONTENT") or text_is(word, b"SPII") or text_is(word, b"MODEL_ARMOR")
+            or text_is(word, b"ESCALATION") or text_is(word, b"PUP_LIMITED_DISABLED") or text_is(word, b"IMAGE_SAFETY")
+            or text_is(word, b"IMAGE_PROHIBITED_CONTENT") or text_is(word, b"IMAGE_RECITATION"))
