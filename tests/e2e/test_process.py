@@ -162,3 +162,21 @@ async def test_port_in_use(tmp_path: Path) -> None:
     assert child.returncode == 1
     assert f"Port {port} on 127.0.0.1 is already in use".encode() in said
     assert not (tmp_path / "data").exists()
+
+
+async def test_log_lines_carry_the_request_id_and_no_secret(tmp_path: Path) -> None:
+    async with process(tmp_path / "data", ENABLE_REQUEST_LOGS="true") as (child, url):
+        async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+            body = {"model": "demo/echo", "messages": [{"role": "user", "content": "hello"}]}
+            headers = {"x-request-id": "find-me-17", "x-api-key": "placeholder-secret"}
+            answer = await client.post("/v1/chat/completions", json=body, headers=headers)
+            assert answer.headers["x-request-id"] == "find-me-17"
+            page = await client.get("/")
+            assert page.headers["x-request-id"].startswith("req_")
+        child.send_signal(signal.SIGTERM)
+        assert child.stderr is not None
+        said = (await child.stderr.read()).decode()
+    (line,) = [json.loads(text) for text in said.splitlines() if "model request" in text]
+    assert line["request_id"] == "find-me-17"
+    assert (line["model"], line["status"], line["result"]) == ("demo/echo", 200, "ok")
+    assert "placeholder-secret" not in said

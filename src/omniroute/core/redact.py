@@ -19,7 +19,7 @@ SECRET_HEADERS = frozenset(
     }
 )
 _TOKEN = re.compile(
-    r"(?:sk-[A-Za-z0-9_-]{8,}|AIza[A-Za-z0-9_-]{20,}|gsk_[A-Za-z0-9]{10,}|xai-[A-Za-z0-9]{10,}|gh[opsu]_[A-Za-z0-9]{20,}"
+    r"(?:sk-[A-Za-z0-9_-]{8,}|oat-[A-Za-z0-9]{16,}|AIza[A-Za-z0-9_-]{20,}|gsk_[A-Za-z0-9]{10,}|xai-[A-Za-z0-9]{10,}|gh[opsu]_[A-Za-z0-9]{20,}"
     r"|ya29\.[A-Za-z0-9_-]{10,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+)?)"
 )
 _QUERY_KEY = re.compile(r"([?&](?:key|api_key|access_token|token)=)[^&\s]+", re.I)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import structlog
+
 from omniroute._fast.codec import Bridge
 from omniroute._fast.tokens import estimate_body
 from omniroute.core.errors import Fault
@@ -10,6 +12,8 @@ from omniroute.gateway.context import Context
 from omniroute.gateway.ports import Outcome, Recorder, Result
 from omniroute.ir.response import Usage
 from omniroute.routing.plan import Attempt
+
+log = structlog.get_logger("omniroute.gateway")
 
 _BYTES_PER_TOKEN = 4
 
@@ -58,30 +62,34 @@ class Report:
         if self._settled:
             return
         self._settled = True
+        outcome = self._outcome(aborted)
+        recorder.record(outcome)
+        if self.context.snapshot.settings.enable_request_logs:
+            _log(outcome)
+
+    def _outcome(self, aborted: bool) -> Outcome:
         context, target = self.context, self.attempt.target
-        recorder.record(
-            Outcome(
-                request_id=context.exchange.request_id,
-                attempt=self.number,
-                started_at=context.wall,
-                result=self._result(aborted),
-                status=self.fault.http_status if self.fault else 499 if aborted else 200,
-                error_kind=self.fault.kind if self.fault else None,
-                key_id=context.grant.id if context.grant else None,
-                account_id=self.attempt.account.id,
-                provider=target.provider.id,
-                model=target.model,
-                client_format=context.format.name,
-                upstream_format=self.upstream_format,
-                stream=bool(context.envelope.stream),
-                usage=self._final_usage(),
-                ttft_ms=None if self._ttft is None else self._ttft * 1000,
-                total_ms=(self.clock.monotonic() - context.received) * 1000,
-                bytes_in=len(context.envelope.body),
-                bytes_out=context.exchange.sent,
-                session_id=context.session_id,
-                agent_id=context.agent_id,
-            )
+        return Outcome(
+            request_id=context.exchange.request_id,
+            attempt=self.number,
+            started_at=context.wall,
+            result=self._result(aborted),
+            status=self.fault.http_status if self.fault else 499 if aborted else 200,
+            error_kind=self.fault.kind if self.fault else None,
+            key_id=context.grant.id if context.grant else None,
+            account_id=self.attempt.account.id,
+            provider=target.provider.id,
+            model=target.model,
+            client_format=context.format.name,
+            upstream_format=self.upstream_format,
+            stream=bool(context.envelope.stream),
+            usage=self._final_usage(),
+            ttft_ms=None if self._ttft is None else self._ttft * 1000,
+            total_ms=(self.clock.monotonic() - context.received) * 1000,
+            bytes_in=len(context.envelope.body),
+            bytes_out=context.exchange.sent,
+            session_id=context.session_id,
+            agent_id=context.agent_id,
         )
 
     def _result(self, aborted: bool) -> Result:
@@ -116,6 +124,24 @@ class Report:
             reasoning=reasoning,
             estimated=True,
         )
+
+
+def _log(outcome: Outcome) -> None:
+    """One line for the operator who asked for request logs."""
+    log.info(
+        "model request",
+        model=f"{outcome.provider}/{outcome.model}",
+        attempt=outcome.attempt,
+        result=outcome.result,
+        status=outcome.status,
+        error=outcome.error_kind,
+        stream=outcome.stream,
+        input_tokens=outcome.usage.input,
+        output_tokens=outcome.usage.output,
+        ttft_ms=None if outcome.ttft_ms is None else round(outcome.ttft_ms, 1),
+        total_ms=round(outcome.total_ms, 1),
+        key=outcome.key_id,
+    )
 
 
 def _tokens(output_bytes: int) -> int:

@@ -105,14 +105,14 @@ class Gateway:
             await work(exchange, format)
         except (RequestError, Fault) as error:
             if exchange.started:
-                log.warning("answer broken off", request_id=exchange.request_id, error=error.message)
+                log.warning("answer broken off", error=error.message)
                 raise
             await send_error(exchange, format, error)
         except OmniRouteError as error:
-            log.error("request failed", request_id=exchange.request_id, error=error.message)
+            log.error("request failed", error=error.message)
             await self._internal(exchange, format)
         except Exception:
-            log.exception("request failed", request_id=exchange.request_id)
+            log.exception("request failed")
             if exchange.started:
                 raise
             await self._internal(exchange, format)

@@ -148,6 +148,17 @@ class AsgiExchange:
             self._watcher.cancel()
 
 
+def ensure_request_id(scope: Scope) -> str:
+    """The request's id for handlers that read headers themselves: the caller's if usable, else a fresh one put in its place."""
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), None)
+    usable = _usable_id(given)
+    if usable is not None:
+        return usable
+    fresh = new_id("req")
+    scope["headers"] = [(n, v) for n, v in scope["headers"] if n != b"x-request-id"] + [(b"x-request-id", fresh.encode())]
+    return fresh
+
+
 def _usable_id(value: str | None) -> str | None:
     """A caller's request id is taken over when it is short and printable ASCII, so that it can go into headers and logs."""
     if value and len(value) <= _ID_LENGTH and value.isascii() and value.isprintable() and " " not in value:

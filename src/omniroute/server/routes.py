@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import unquote
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from omniroute.core import json
 from omniroute.core.errors import MethodNotAllowed, NotFound, OmniRouteError
 from omniroute.gateway.ports import ClientGone
 from omniroute.gateway.service import Gateway
-from omniroute.server.exchange import AsgiExchange, Receive, Scope, Send
+from omniroute.server.exchange import AsgiExchange, Receive, Scope, Send, ensure_request_id
 
 log = structlog.get_logger("omniroute.server")
 
@@ -53,13 +54,15 @@ class Front:
         path: str = scope["path"]
         route = self._routes.get(path) or self._routes.get(path.rstrip("/")) or self._by_prefix(path)
         if route is None:
+            bind_contextvars(request_id=ensure_request_id(scope))
             await self._site(scope, receive, send)
             return
         exchange = AsgiExchange(scope, receive, send if not self._cors else self._with_cors(scope, send))
+        bind_contextvars(request_id=exchange.request_id)
         try:
             await self._serve(exchange, route)
         except ClientGone:
-            log.debug("client left", request_id=exchange.request_id)
+            log.debug("client left")
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not exchange.gone or task is None:

@@ -32,10 +32,11 @@ def build_site(services: AdminServices) -> Application:
     async def page(request: Request) -> Response:
         name = request.path.strip("/") or _INDEX
         found = pages.get(name)
+        headers = [*_HEADERS, (b"x-request-id", request.get_first_header(b"x-request-id") or b"")]
         if found is None:
-            return Response(404, [*_HEADERS], Content(b"text/plain; charset=utf-8", b"There is no such page.\n"))
+            return Response(404, headers, Content(b"text/plain; charset=utf-8", b"There is no such page.\n"))
         kind, data = found
-        return Response(200, [*_HEADERS], Content(kind, data))
+        return Response(200, headers, Content(kind, data))
 
     for method in ("GET", "HEAD"):
         app.router.add(method, "/", page)
