@@ -1,4 +1,4 @@
-"""HTTP/1.1 from the client's side: one connection's protocol, and the bytes of a request head."""
+"""HTTP/1.1 from the client's side: one connection's protocol."""
 
 from asyncio import AbstractEventLoop, BaseTransport, Future, Transport
 from collections.abc import AsyncIterator, Callable
@@ -87,13 +87,3 @@ class Http1:
     def connection_lost(self, error: Exception | None) -> None: ...
     def pause_writing(self) -> None: ...
     def resume_writing(self) -> None: ...
-
-def request_head(
-    method: str, target: bytes, host: bytes, headers: list[tuple[str, str]], body_size: int, extra: bytes
-) -> bytes:
-    """The head of a request, with its empty line.
-
-    Host, Connection, Content-Length and Transfer-Encoding in ``headers`` are left out: they are ours. ``body_size`` -1 sends no
-    Content-Length. ``extra`` are header lines to add as they are. ValueError for a method, target, name or value that could
-    break out of its place or that HTTP cannot carry.
-    """

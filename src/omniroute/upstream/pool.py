@@ -15,7 +15,8 @@ from math import inf
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from omniroute._fast.http1 import Cut, Expired, request_head
+from omniroute._fast.http1 import Cut, Expired
+from omniroute._fast.http_head import request_head
 from omniroute.core.errors import BadAnswer
 from omniroute.core.ids import Clock, SystemClock
 from omniroute.upstream import egress

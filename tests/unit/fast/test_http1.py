@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniroute._fast.http1 import Cut, Expired, Http1, Malformed, request_head
+from omniroute._fast.http1 import Cut, Expired, Http1, Malformed
+from omniroute._fast.http_head import request_head
 
 REQUEST = b"POST / HTTP/1.1\r\nhost: x\r\n\r\n"
 
