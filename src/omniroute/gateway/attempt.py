@@ -82,7 +82,7 @@ class Try:
                 raise faults.classify_reply(reply.status, reply.headers, body, self.attempt.target.provider)
             chunks = reply.chunks()
             first = await self._first_bytes(chunks)
-            streamed = _looks_like_stream(reply, first)
+            streamed = _looks_like_stream(reply, first) or self._looks_like_lines(first)
             if self.translated.stream and streamed:
                 await self._pump(first, reply, chunks)
             elif self.translated.stream:
@@ -93,6 +93,10 @@ class Try:
                 await self._finish(await self._rest(first, chunks))
         finally:
             await reply.close()
+
+    def _looks_like_lines(self, first: bytes) -> bool:
+        """Where a stream is lines of JSON, a lone object is one as well: only what was asked for, or a second line, tells."""
+        return self.upstream.stream_lines and (self.translated.stream or b"}\n{" in first)
 
     async def _first_bytes(self, chunks: AsyncIterator[bytes]) -> bytes:
         """The first bytes of the body that are not blank; b"" at its end."""

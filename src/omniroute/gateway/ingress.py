@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from omniroute._fast.envelope import Envelope, scan
+from omniroute.core import json
 from omniroute.core.errors import BadRequest, UnsupportedMedia
 from omniroute.core.ids import Clock
 from omniroute.gateway.context import Context
 from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange
+from omniroute.routing.resolve import qualified
 from omniroute.routing.snapshot import Snapshot
 from omniroute.translation.format import Format
 
@@ -23,6 +25,16 @@ async def admit(exchange: Exchange, format: Format, snapshot: Snapshot, digest: 
             "The field 'model' is missing." if envelope.model is None else "The field 'model' is empty.", param="model"
         )
     return Context(exchange, format, snapshot, grant, envelope, received=received, wall=wall)
+
+
+def confine(context: Context, provider: str) -> None:
+    """Make the model of a request one of ``provider``, by whose own route it came: with its prefix, in the body too.
+
+    NotFound when there is no such provider, BadRequest when the model is another one's."""
+    envelope = context.envelope
+    name = qualified(context.snapshot, provider, envelope.model or "")
+    if name != envelope.model:
+        context.envelope = scan(envelope.splice({"model": json.dumps(name)}))
 
 
 def _check_media_type(exchange: Exchange) -> None:

@@ -64,7 +64,7 @@ def _anthropic(provider: Provider, model: Model) -> dict[str, Any]:
         "type": "model",
         "id": f"{provider.prefix}/{model.id}",
         "display_name": f"{model.name or model.id} ({provider.name})",
-        "created_at": _CREATED_TEXT,
+        "created_at": CREATED_TEXT,
         "max_input_tokens": model.limits.max_input or model.limits.context,
         "max_tokens": model.limits.max_output,
     }

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import structlog
 
 from omniroute.core.errors import Fault, OmniRouteError, RequestError, Unavailable
 from omniroute.core.ids import Clock
 from omniroute.core.registry import Registry
+from omniroute.gateway import ollama_models
 from omniroute.gateway.counting import count_tokens, target_of
 from omniroute.gateway.egress import JSON_TYPE, send_error
-from omniroute.gateway.ingress import admit
+from omniroute.gateway.ingress import admit, confine
 from omniroute.gateway.models import list_models, one_model
 from omniroute.gateway.pipeline import Pipeline, TransportFor
 from omniroute.gateway.policy import Digest, authenticate
@@ -53,9 +55,9 @@ class Gateway:
         """Returns when no chat request is being served."""
         await self._idle.wait()
 
-    async def chat(self, exchange: Exchange, format_name: str) -> None:
-        """A chat request in the dialect ``format_name``."""
-        await self._guard(exchange, self.formats[format_name], self._chat)
+    async def chat(self, exchange: Exchange, format_name: str, provider: str | None = None) -> None:
+        """A chat request in the dialect ``format_name``; ``provider`` (a prefix, id or alias): by that one only."""
+        await self._guard(exchange, self.formats[format_name], partial(self._chat, provider=provider))
 
     async def count_tokens(self, exchange: Exchange, format_name: str) -> None:
         await self._guard(exchange, self.formats[format_name], self._count)
@@ -76,17 +78,33 @@ class Gateway:
 
         await self._guard(exchange, format, answer)
 
+    async def ollama_models(self, exchange: Exchange, *, card: bool) -> None:
+        """The model list for Ollama clients, or (``card``) what there is to know of the one named in the body."""
+
+        async def answer(exchange: Exchange, format: Format) -> None:
+            snapshot = self._snapshot()
+            grant = authenticate(exchange, snapshot, self._digest, self._clock.now())
+            if card:
+                body = ollama_models.show(snapshot, grant, await exchange.body(snapshot.settings.max_body_size))
+            else:
+                body = ollama_models.tags(snapshot, grant)
+            await exchange.respond(200, [JSON_TYPE], body)
+
+        await self._guard(exchange, self.formats["ollama"], answer)
+
     async def refuse(self, exchange: Exchange, format_name: str, error: OmniRouteError) -> None:
         """Answer ``error`` in that dialect."""
         await send_error(exchange, self.formats[format_name], error)
 
-    async def _chat(self, exchange: Exchange, format: Format) -> None:
+    async def _chat(self, exchange: Exchange, format: Format, provider: str | None = None) -> None:
         if self.draining:
             raise Unavailable("This OmniRoute is shutting down; try again in a moment.", retry_after=1)
         self.in_flight += 1
         self._idle.clear()
         try:
             context = await admit(exchange, format, self._snapshot(), self._digest, self._clock)
+            if provider is not None:
+                confine(context, provider)
             await self.pipeline.run(context)
         finally:
             self.in_flight -= 1

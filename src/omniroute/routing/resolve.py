@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from omniroute.catalog.schema import TIERS, Model, Provider
-from omniroute.core.errors import Forbidden, ModelNotFound
+from omniroute.core.errors import BadRequest, Forbidden, ModelNotFound, NotFound
 from omniroute.ir.caps import Profile
 from omniroute.routing.snapshot import KeyGrant, Snapshot
 
@@ -46,6 +46,24 @@ def resolve(snapshot: Snapshot, name: str, grant: KeyGrant | None = None) -> Res
     if not permitted:
         raise _forbidden(name)
     return Resolution(targets=permitted, decision="bare")
+
+
+def qualified(snapshot: Snapshot, word: str, name: str) -> str:
+    """``name`` with the prefix of the provider that answers to ``word``, put before it where it has none.
+
+    NotFound when nobody answers to ``word``, BadRequest when ``name`` has the prefix of another provider."""
+    provider = snapshot.catalogue.by_prefix(word)
+    if provider is None:
+        raise NotFound(f"There is no provider {word!r}.", param="provider")
+    if snapshot.catalogue.model(provider.id, name) is not None:  # ids with a slash of their own
+        return f"{provider.prefix}/{name}"
+    prefix, slash, rest = name.partition("/")
+    owner = snapshot.catalogue.by_prefix(prefix) if slash and rest else None
+    if owner is None:
+        return f"{provider.prefix}/{name}"
+    if owner.id != provider.id:
+        raise BadRequest(f"The model {name!r} is of {owner.name}, but this is the route of {provider.name}.", param="model")
+    return name
 
 
 def target(snapshot: Snapshot, provider: Provider, model: str) -> Target:

@@ -14,6 +14,7 @@ from structlog.contextvars import bind_contextvars
 
 from omniroute.core import json
 from omniroute.core.errors import MethodNotAllowed, NotFound, OmniRouteError
+from omniroute.gateway import ollama_models
 from omniroute.gateway.ports import ClientGone
 from omniroute.gateway.service import Gateway
 from omniroute.server.exchange import AsgiExchange, Receive, Scope, Send, ensure_request_id
@@ -24,6 +25,15 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Handler = Callable[[AsgiExchange], Awaitable[None]]
 
 _MODEL_PREFIXES = ("/v1/models/", "/models/")
+_PROVIDERS = "/v1/providers/"
+# what may follow a provider's name: the dialect it is
+_PROVIDER_PATHS = {
+    "chat/completions": "openai_chat",
+    "completions": "openai_completions",
+    "messages": "anthropic",
+    "responses": "openai_responses",
+    "api/chat": "ollama",
+}
 
 
 class Front:
@@ -38,6 +48,12 @@ class Front:
         self._add("POST", "openai_chat", self._chat, "/v1/chat/completions", "/chat/completions")
         self._add("POST", "anthropic", self._messages, "/v1/messages", "/messages")
         self._add("POST", "anthropic", self._count, "/v1/messages/count_tokens", "/messages/count_tokens")
+        self._add("POST", "openai_completions", self._chat_in("openai_completions"), "/v1/completions", "/completions")
+        self._add("POST", "ollama", self._chat_in("ollama"), "/api/chat", "/v1/api/chat")
+        self._add("POST", "ollama", self._chat_in("ollama_generate"), "/api/generate", "/v1/api/generate")
+        self._add("GET", "ollama", self._tags, "/api/tags", "/v1/api/tags")
+        self._add("POST", "ollama", self._card, "/api/show", "/v1/api/show")
+        self._add("GET", "ollama", self._version, "/api/version", "/v1/api/version")
         self._add("GET", "openai_chat", self._models, "/v1/models", "/models")
         self._add("GET", "openai_chat", self._health, "/healthz", "/livez")
         self._add("GET", "openai_chat", self._readiness, "/readyz")
@@ -86,6 +102,11 @@ class Front:
     def _by_prefix(self, path: str) -> tuple[str, str, Handler] | None:
         if path.startswith(_MODEL_PREFIXES):
             return ("GET", "openai_chat", self._model)
+        if path.startswith(_PROVIDERS):
+            provider, _, rest = path.removeprefix(_PROVIDERS).partition("/")
+            dialect = _PROVIDER_PATHS.get(rest.rstrip("/"))
+            if dialect is not None and dialect in self._gateway.formats:
+                return ("POST", dialect, self._chat_in(dialect, unquote(provider)))
         if path.startswith("/v1/"):
             return ("*", "anthropic" if path.startswith("/v1/messages") else "openai_chat", self._unknown)
         return None
@@ -95,6 +116,23 @@ class Front:
 
     async def _messages(self, exchange: AsgiExchange) -> None:
         await self._gateway.chat(exchange, "anthropic")
+
+    def _chat_in(self, dialect: str, provider: str | None = None) -> Handler:
+        """Serves chat requests of that dialect, asking one provider only where one is named."""
+
+        async def serve(exchange: AsgiExchange) -> None:
+            await self._gateway.chat(exchange, dialect, provider)
+
+        return serve
+
+    async def _tags(self, exchange: AsgiExchange) -> None:
+        await self._gateway.ollama_models(exchange, card=False)
+
+    async def _card(self, exchange: AsgiExchange) -> None:
+        await self._gateway.ollama_models(exchange, card=True)
+
+    async def _version(self, exchange: AsgiExchange) -> None:
+        await exchange.respond(200, [("content-type", "application/json")], ollama_models.version())
 
     async def _count(self, exchange: AsgiExchange) -> None:
         await self._gateway.count_tokens(exchange, "anthropic")
