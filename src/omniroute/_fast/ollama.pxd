@@ -24,6 +24,7 @@ cdef class OllamaEncoder(Encoder):
     cdef int stop
 
     cdef void _delta(self, const Event *event) noexcept
+    cdef void _media(self, const Event *event) noexcept
     cdef void _open_call(self, const Event *event) noexcept
     cdef void _arguments(self, const Event *event) noexcept
     cdef void _put_calls(self) noexcept

@@ -2,23 +2,28 @@
 """Ollama streams, written: one JSON object per line."""
 
 from libc.stdlib cimport free, realloc
+from libc.string cimport strlen
 
 from omniroute._fast.arguments cimport put_arguments
 from omniroute._fast.buffer cimport (
     clear, fresh, plain_length, put_buffer, put_bytes, put_int, put_plain, put_string, puts, release,
 )
 from omniroute._fast.events cimport (
-    BLOCK_OPEN, DELTA, END, ERROR, STOP, STOP_CONTEXT, STOP_LENGTH, THINKING, TOOL, USAGE, Event, Usage, merge, nothing_stated,
-    prepare, utf8,
+    BLOCK_OPEN, DELTA, END, ERROR, MEDIA, STOP, STOP_CONTEXT, STOP_LENGTH, TEXT, THINKING, TOOL, USAGE, Event, Usage, merge,
+    nothing_stated, prepare, utf8,
 )
 from omniroute._fast.lanes cimport MOST_WAITING
 from omniroute._fast.ollama_decoder cimport ollama_error
+from omniroute._fast.scan cimport same
 from omniroute._fast.stream cimport Encoder, json_text
 from omniroute._fast.usage cimport known
 
 from omniroute._fast.ollama_decoder import OllamaDecoder
 
 __all__ = ["OllamaDecoder", "OllamaEncoder"]
+
+
+cdef const char *MEDIA_NOTE = b"[image attachment omitted: not supported by this model]"
 
 
 cdef class OllamaEncoder(Encoder):
@@ -62,6 +67,8 @@ cdef class OllamaEncoder(Encoder):
         elif kind == BLOCK_OPEN:
             if event.block == TOOL:
                 self._open_call(event)
+        elif kind == MEDIA:
+            self._media(event)
         elif kind == USAGE:
             merge(&self.usage, &event.usage)
         elif kind == STOP:
@@ -83,6 +90,19 @@ cdef class OllamaEncoder(Encoder):
             puts(&self.out, b'","thinking":"')
         put_string(&self.out, &event.a)
         puts(&self.out, b'","done":false}\n' if self.generate else b'"},"done":false}\n')
+
+    cdef void _media(self, const Event *event) noexcept:
+        """An image; of another file, and where there is no place for images, a note says that it was there."""
+        cdef Event note = event[0]
+        if event.a.n >= 6 and same(event.a.p, 6, b"image/") and not self.generate:
+            put_buffer(&self.out, &self.prefix)
+            puts(&self.out, b'"message":{"role":"assistant","content":"","images":["')
+            put_string(&self.out, &event.b)
+            puts(&self.out, b'"]},"done":false}\n')
+            return
+        note.block = TEXT
+        note.a = utf8(MEDIA_NOTE, <Py_ssize_t> strlen(MEDIA_NOTE))
+        self._delta(&note)
 
     cdef void _open_call(self, const Event *event) noexcept:
         cdef HeldCall *grown

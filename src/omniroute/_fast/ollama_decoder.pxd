@@ -34,6 +34,7 @@ cdef class OllamaDecoder(Decoder):
 
     cdef void _begin(self, const Line *line) noexcept
     cdef void _message(self, const Value *message) noexcept
+    cdef void _images(self, const Value *list) noexcept
     cdef void _tool_calls(self, const Value *list) noexcept
     cdef void _say(self, int block, const Value *content) noexcept
     cdef void _leave(self, int block) noexcept

@@ -1,18 +1,18 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True, embedsignature=True
 """Ollama chat streams, read: one JSON object per line, the last one ``done``."""
 
-from libc.string cimport memset
+from libc.string cimport memset, strlen
 
 from omniroute._fast.buffer cimport Buffer
 from omniroute._fast.calls cimport Calls, Fragment, read_fragment
 from omniroute._fast.events cimport (
-    END, ERROR, START, STOP, STOP_LENGTH, STOP_STOP, TEXT, THINKING, TOOL, USAGE, Event, Slice, prepare, settled,
+    END, ERROR, MEDIA, START, STOP, STOP_LENGTH, STOP_STOP, TEXT, THINKING, TOOL, USAGE, Event, Slice, prepare, settled, utf8,
 )
 from omniroute._fast.faults cimport read_fault
 from omniroute._fast.ndjson cimport Lines
 from omniroute._fast.scan cimport (
-    Member, Value, Walk, enter, enter_at, integer_of, is_array, is_object, is_string, key_is, next_item, next_member, skip_space,
-    text_is, text_of,
+    Member, Value, Walk, enter, enter_at, integer_of, is_array, is_object, is_string, key_is, next_item, next_member, same,
+    skip_space, text_is, text_of,
 )
 from omniroute._fast.sse cimport Sse
 from omniroute._fast.stream cimport SKIPPED, TAKEN, Decoder
@@ -46,6 +46,15 @@ cdef const char *read_line(const char *p, const char *end, Line *line) noexcept 
     if walk.failed:
         return NULL
     return walk.p
+
+
+cdef inline const char *image_type(const Slice *data) noexcept nogil:
+    """MIME type of an image by the first characters of its base64 text, five at least."""
+    if same(data.p, 4, b"/9j/"):
+        return b"image/jpeg"
+    if same(data.p, 4, b"R0lG"):
+        return b"image/gif"
+    return b"image/webp" if same(data.p, 4, b"UklG") else b"image/png"
 
 
 cdef class OllamaDecoder(Decoder):
@@ -93,9 +102,10 @@ cdef class OllamaDecoder(Decoder):
         """Thinking comes before the text and the calls that it led to, whatever the order of the members."""
         cdef Walk walk
         cdef Member member
-        cdef Value content, thinking, calls
+        cdef Value content, thinking, images, calls
         memset(&content, 0, sizeof(Value))
         memset(&thinking, 0, sizeof(Value))
+        memset(&images, 0, sizeof(Value))
         memset(&calls, 0, sizeof(Value))
         enter(&walk, message)
         while next_member(&walk, &member):
@@ -103,12 +113,32 @@ cdef class OllamaDecoder(Decoder):
                 content = member.value
             elif key_is(&member, b"thinking"):
                 thinking = member.value
+            elif key_is(&member, b"images"):
+                images = member.value
             elif key_is(&member, b"tool_calls"):
                 calls = member.value
         self._say(THINKING, &thinking)
         self._say(TEXT, &content)
+        if is_array(&images):
+            self._images(&images)
         if is_array(&calls):
             self._tool_calls(&calls)
+
+    cdef void _images(self, const Value *list) noexcept:
+        cdef Walk walk
+        cdef Value item
+        cdef Event event
+        cdef const char *mime
+        enter(&walk, list)
+        while next_item(&walk, &item):
+            prepare(&event, MEDIA)
+            if text_of(&item, &event.b) and event.b.n > 4:
+                self._leave(-1)
+                mime = image_type(&event.b)
+                event.a = utf8(mime, <Py_ssize_t> strlen(mime))
+                event.index = self.next_block
+                self.next_block += 1
+                self.emit(&event)
 
     cdef void _tool_calls(self, const Value *list) noexcept:
         """Every entry is a whole call."""

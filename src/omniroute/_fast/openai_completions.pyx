@@ -1,14 +1,19 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True, embedsignature=True
 """Streams of OpenAI's old completions API, written: chunks of one text."""
 
+from libc.string cimport strlen
+
 from omniroute._fast.buffer cimport put_buffer, put_bytes, put_int, put_string, puts, release
 from omniroute._fast.events cimport (
-    DELTA, END, ERROR, REFUSAL, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_REFUSAL, TEXT, USAGE, Event, Slice, merge,
-    nothing_stated,
+    DELTA, END, ERROR, MEDIA, REFUSAL, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_REFUSAL, TEXT, USAGE, Event, Slice,
+    merge, nothing_stated, utf8,
 )
 from omniroute._fast.frames cimport chat_done, chat_error, chat_ping
 from omniroute._fast.stream cimport Encoder, json_text
 from omniroute._fast.usage cimport write_chat_usage
+
+
+cdef const char *MEDIA_NOTE = b"[image attachment omitted: not supported by this model]"
 
 
 cdef class OpenAICompletionsEncoder(Encoder):
@@ -34,12 +39,16 @@ cdef class OpenAICompletionsEncoder(Encoder):
         release(&self.prefix)
 
     cdef void put(self, const Event *event) noexcept:
+        cdef Slice note
         cdef int kind = event.kind
         if self.ended:
             return
         if kind == DELTA:
             if (event.block == TEXT or event.block == REFUSAL) and event.a.n:
                 self._text(&event.a)
+        elif kind == MEDIA:
+            note = utf8(MEDIA_NOTE, <Py_ssize_t> strlen(MEDIA_NOTE))
+            self._text(&note)
         elif kind == USAGE:
             merge(&self.usage, &event.usage)
         elif kind == STOP:

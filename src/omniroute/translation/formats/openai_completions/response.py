@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from omniroute.core import json
+from omniroute.ir.request import Media
 from omniroute.ir.response import ChatResponse, StopReason
 from omniroute.translation.format import StreamMeta
 from omniroute.translation.formats.openai_chat.response import encode_usage
+from omniroute.translation.media import omitted
 from omniroute.translation.parts import plain_text
 
 _WORDS: dict[StopReason, str] = {"length": "length", "context": "length", "filter": "content_filter"}
@@ -22,7 +24,7 @@ def encode_response(response: ChatResponse, meta: StreamMeta) -> bytes:
         "model": meta.model,
         "choices": [
             {
-                "text": plain_text(answer.parts, ""),
+                "text": _text(answer),
                 "index": index,
                 "logprobs": None,
                 "finish_reason": _finish(answer),
@@ -33,6 +35,11 @@ def encode_response(response: ChatResponse, meta: StreamMeta) -> bytes:
     if response.usage is not None:
         body["usage"] = encode_usage(response.usage)
     return json.dumps(body)
+
+
+def _text(answer: ChatResponse) -> str:
+    shown = (omitted(part.kind, part.url) if isinstance(part, Media) else part for part in answer.parts)
+    return plain_text(tuple(shown), "")
 
 
 def _finish(answer: ChatResponse) -> str:
