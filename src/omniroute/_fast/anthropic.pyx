@@ -8,8 +8,8 @@ from libc.string cimport strlen
 from omniroute._fast.buffer cimport Buffer, clear, fresh, put_buffer, put_bytes, put_plain, put_string, put_value, puts, release
 from omniroute._fast.events cimport (
     BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, MEDIA, PING, REDACTED, SIGNATURE, STOP, STOP_CONTEXT, STOP_FILTER,
-    STOP_LENGTH, STOP_NONE, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, Usage, merge,
-    nothing_stated, prepare, utf8,
+    STOP_LENGTH, STOP_NONE, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice,
+    Usage, merge, nothing_stated, prepare, utf8,
 )
 from omniroute._fast.frames cimport anthropic_error, anthropic_ping, anthropic_stop, block_delta, block_start, block_stop
 from omniroute._fast.lanes cimport MOST_WAITING, Lane, advance, lane_of, open_lane, release_lanes, target_of, waiting_bytes

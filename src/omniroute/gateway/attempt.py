@@ -49,7 +49,9 @@ class Try:
         self.transport = transport
         self.report = report
         self.heartbeat = heartbeat
-        self.translated: Translated = translate_request(context.envelope, context.format, upstream, attempt.target.profile)
+        self.translated: Translated = translate_request(
+            context.envelope, context.format, upstream, attempt.target.profile, model=context.model, stream=context.stream
+        )
         self.call = self._call(environ)
         self.first_token = self.call.timers.first_byte
         self._deadline: float | None = None
@@ -176,7 +178,7 @@ class Try:
 
     async def _commit(self, head: bytes) -> None:
         exchange = self.context.exchange
-        await exchange.start(200, stream_headers(self.context.format, decision_headers(self.context, self.attempt)))
+        await exchange.start(200, stream_headers(self.context, decision_headers(self.context, self.attempt)))
         if head:
             await exchange.write(head)
 
@@ -233,12 +235,13 @@ class Try:
     def _meta(self) -> StreamMeta:
         return StreamMeta(
             id=self.context.exchange.request_id,
-            model=self.context.envelope.model or "",
+            model=self.context.model,
             created=int(self.context.wall),
             include_usage=self.translated.include_usage,
             input_tokens=0 if self.context.format is self.upstream else self.report.input_estimate(),
             tool_names=self.translated.tool_names,
             request=self.translated.request,
+            array=self.context.array,
         )
 
     def _stream_fault(self, bridge: Bridge) -> Fault:

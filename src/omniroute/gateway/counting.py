@@ -1,4 +1,4 @@
-"""POST /v1/messages/count_tokens: the upstream's own count where it has one, our estimate everywhere else.
+"""Token counts (``…/count_tokens``, ``:countTokens``): the upstream's own where it has one, our estimate everywhere else.
 
 A failing count says nothing about the account's health, so nothing here is classified, retried or recorded.
 """
@@ -25,15 +25,15 @@ _TIMERS = Timers(connect=5.0, first_byte=10.0, between=5.0, total=15.0)
 async def count_tokens(
     context: Context, upstream: Format, target: Target, transport: Transport, environ: Mapping[str, str]
 ) -> bytes:
-    """``{"input_tokens": n}``, n ≥ 1."""
+    """The count in the client's dialect (Anthropic: ``{"input_tokens": n}``), n ≥ 1."""
     counted = None
     if upstream is context.format and "count_tokens" in target.provider.paths:
         counted = await _native(context, upstream, target, transport, environ)
-    return json.dumps({"input_tokens": counted if counted is not None else estimate_body(context.envelope.body)})
+    return json.dumps({context.format.count_key: counted if counted is not None else estimate_body(context.envelope.body)})
 
 
 def target_of(context: Context) -> Target:
-    return resolve(context.snapshot, context.envelope.model or "", context.grant).targets[0]
+    return resolve(context.snapshot, context.model, context.grant).targets[0]
 
 
 async def _native(
@@ -43,7 +43,7 @@ async def _native(
     call = executor.prepare(
         target.provider,
         account,
-        context.envelope.splice({"model": json.dumps(target.profile.model)}),
+        context.envelope.splice(upstream.adjust(context.envelope, target.profile)),
         model=target.profile.model,
         path="count_tokens",
         stream=False,
@@ -63,5 +63,5 @@ async def _native(
             await asyncio.shield(reply.close())
     except (Fault, ValueError):
         return None
-    counted = value.get("input_tokens") if isinstance(value, dict) else None
+    counted = value.get(upstream.count_key) if isinstance(value, dict) else None
     return counted if isinstance(counted, int) and counted > 0 else None

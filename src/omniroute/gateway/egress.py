@@ -23,13 +23,14 @@ def decision_headers(context: Context, attempt: Attempt) -> list[tuple[str, str]
     ]
 
 
-def stream_headers(format: Format, extra: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+def stream_headers(context: Context, extra: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Head of a stream: never cached, never buffered by a reverse proxy in between."""
-    return [("content-type", format.stream_type), ("cache-control", "no-cache"), ("x-accel-buffering", "no"), *extra]
+    kind = JSON_TYPE if context.array else ("content-type", context.format.stream_type)
+    return [kind, ("cache-control", "no-cache"), ("x-accel-buffering", "no"), *extra]
 
 
-async def send_error(exchange: Exchange, format: Format, error: OmniRouteError) -> None:
-    """The error as a finished answer in ``format``'s dialect, with Retry-After where waiting helps."""
+async def send_error(exchange: Exchange, format: Format, error: OmniRouteError, *, listed: bool = False) -> None:
+    """The error as a finished answer in ``format``'s dialect, with Retry-After where waiting helps. ``listed``: in an array."""
     status = format.error_status(error)
     headers = [JSON_TYPE]
     wait = error.retry_after if isinstance(error, (Fault, RequestError)) else None
@@ -37,4 +38,5 @@ async def send_error(exchange: Exchange, format: Format, error: OmniRouteError) 
         headers.append(("retry-after", str(max(1, int(wait + 0.999)))))
     if status == 401:
         headers.append(("www-authenticate", 'Bearer realm="OmniRoute"'))
-    await exchange.respond(status, headers, format.encode_error(error, exchange.request_id))
+    body = format.encode_error(error, exchange.request_id)
+    await exchange.respond(status, headers, b"[%b]" % body if listed else body)

@@ -14,27 +14,43 @@ from omniroute.routing.snapshot import Snapshot
 from omniroute.translation.format import Format
 
 
-async def admit(exchange: Exchange, format: Format, snapshot: Snapshot, digest: Digest, clock: Clock) -> Context:
-    """Read and check one model request. The key is checked before the body is read: a stranger costs nothing."""
+async def admit(
+    exchange: Exchange,
+    format: Format,
+    snapshot: Snapshot,
+    digest: Digest,
+    clock: Clock,
+    *,
+    model: str | None = None,
+    stream: bool | None = None,
+    array: bool = False,
+) -> Context:
+    """Read and check one model request. The key is checked before the body is read: a stranger costs nothing.
+
+    ``model`` and ``stream`` come from the route where the format has them in its URL.
+    """
     received, wall = clock.monotonic(), clock.now()
     grant = authenticate(exchange, snapshot, digest, wall)
     _check_media_type(exchange)
     envelope = _scan(await exchange.body(snapshot.settings.max_body_size))
-    if not envelope.model:
-        raise BadRequest(
-            "The field 'model' is missing." if envelope.model is None else "The field 'model' is empty.", param="model"
-        )
-    return Context(exchange, format, snapshot, grant, envelope, received=received, wall=wall)
+    context = Context(
+        exchange, format, snapshot, grant, envelope, received=received, wall=wall, model=model, stream=stream, array=array
+    )
+    if not context.model:
+        missing = model is None and envelope.model is None
+        raise BadRequest("The field 'model' is missing." if missing else "The field 'model' is empty.", param="model")
+    return context
 
 
 def confine(context: Context, provider: str) -> None:
-    """Make the model of a request one of ``provider``, by whose own route it came: with its prefix, in the body too.
+    """Make the model of a request one of ``provider``, by whose own route it came: with its prefix, also where the body says it.
 
     NotFound when there is no such provider, BadRequest when the model is another one's."""
-    envelope = context.envelope
-    name = qualified(context.snapshot, provider, envelope.model or "")
-    if name != envelope.model:
-        context.envelope = scan(envelope.splice({"model": json.dumps(name)}))
+    name = qualified(context.snapshot, provider, context.model)
+    if name != context.model:
+        context.model = name
+        if not context.format.model_in_url:
+            context.envelope = scan(context.envelope.splice({"model": json.dumps(name)}))
 
 
 def _check_media_type(exchange: Exchange) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from omniroute.catalog.schema import Model, Provider
 from omniroute.core import json
@@ -12,32 +13,28 @@ from omniroute.routing.snapshot import KeyGrant, Snapshot
 
 # Model lists need a creation time; the catalogue has none, so all models share one (2025-01-01).
 _CREATED = 1735689600
-_CREATED_TEXT = "2025-01-01T00:00:00Z"
+CREATED_TEXT = "2025-01-01T00:00:00Z"
 
 
-def list_models(snapshot: Snapshot, grant: KeyGrant | None, *, anthropic: bool) -> bytes:
-    """The list as OpenAI or (for callers that send ``anthropic-version``) Anthropic clients expect it."""
-    entries = usable_models(snapshot, grant)
-    if not anthropic:
-        return json.dumps({"object": "list", "data": [_openai(p, m) for p, m in entries]})
-    data = [_anthropic(p, m) for p, m in entries]
-    return json.dumps(
-        {
-            "data": data,
-            "has_more": False,
-            "first_id": data[0]["id"] if data else None,
-            "last_id": data[-1]["id"] if data else None,
-        }
-    )
+class Shape(NamedTuple):
+    """How a dialect shows models: the whole list, and one entry."""
+
+    listed: Callable[[list[dict[str, Any]]], dict[str, Any]]
+    entry: Callable[[Provider, Model], dict[str, Any]]
 
 
-def one_model(snapshot: Snapshot, grant: KeyGrant | None, name: str, *, anthropic: bool) -> bytes:
+def list_models(snapshot: Snapshot, grant: KeyGrant | None, shape: Shape) -> bytes:
+    """The list as clients of that dialect expect it."""
+    return json.dumps(shape.listed([shape.entry(p, m) for p, m in usable_models(snapshot, grant)]))
+
+
+def one_model(snapshot: Snapshot, grant: KeyGrant | None, name: str, shape: Shape) -> bytes:
     """A single model. ModelNotFound, with the nearest names, when it cannot be asked for now."""
     target = resolve(snapshot, name, grant).targets[0]
     model = snapshot.catalogue.model(target.provider.id, target.model) or Model(id=target.model)
     if model.kind != "chat":
         raise ModelNotFound(f"The model {name!r} is not a chat model.", param="model")
-    return json.dumps((_anthropic if anthropic else _openai)(target.provider, model))
+    return json.dumps(shape.entry(target.provider, model))
 
 
 def _openai(provider: Provider, model: Model) -> dict[str, Any]:
@@ -68,3 +65,34 @@ def _anthropic(provider: Provider, model: Model) -> dict[str, Any]:
         "max_input_tokens": model.limits.max_input or model.limits.context,
         "max_tokens": model.limits.max_output,
     }
+
+
+def _gemini(provider: Provider, model: Model) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": f"models/{provider.prefix}/{model.id}",
+        "version": "001",
+        "displayName": f"{model.name or model.id} ({provider.name})",
+        "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens"],
+    }
+    limits = {"inputTokenLimit": model.limits.max_input or model.limits.context, "outputTokenLimit": model.limits.max_output}
+    return entry | {key: value for key, value in limits.items() if value is not None}
+
+
+def _openai_list(data: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"object": "list", "data": data}
+
+
+def _anthropic_list(data: list[dict[str, Any]]) -> dict[str, Any]:
+    ids = [entry["id"] for entry in data] or [None]
+    return {"data": data, "has_more": False, "first_id": ids[0], "last_id": ids[-1]}
+
+
+def _gemini_list(data: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"models": data}
+
+
+SHAPES: Mapping[str, Shape] = {
+    "openai_chat": Shape(_openai_list, _openai),
+    "anthropic": Shape(_anthropic_list, _anthropic),
+    "gemini": Shape(_gemini_list, _gemini),
+}

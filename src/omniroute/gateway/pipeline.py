@@ -36,7 +36,7 @@ class Pipeline:
 
     async def run(self, context: Context) -> None:
         """Answer the request, or raise the error the client should see (nothing has been sent then)."""
-        resolution = resolve(context.snapshot, context.envelope.model or "", context.grant)
+        resolution = resolve(context.snapshot, context.model, context.grant)
         context.decision = resolution.decision
         plan = Plan(resolution, context.snapshot)
         last: Fault | None = None
@@ -50,7 +50,7 @@ class Pipeline:
                 last = fault
                 continue
             return
-        raise last or Unavailable(f"No account can serve the model {context.envelope.model!r} now.")
+        raise last or Unavailable(f"No account can serve the model {context.model!r} now.")
 
     async def attempt(self, context: Context, attempt: Attempt) -> None:
         """One try, recorded however it ends."""

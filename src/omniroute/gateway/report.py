@@ -12,7 +12,6 @@ from omniroute.gateway.context import Context
 from omniroute.gateway.ports import Outcome, Recorder, Result
 from omniroute.ir.response import Usage
 from omniroute.routing.plan import Attempt
-from omniroute.translation.request import wants_stream
 
 log = structlog.get_logger("omniroute.gateway")
 
@@ -83,7 +82,7 @@ class Report:
             model=target.model,
             client_format=context.format.name,
             upstream_format=self.upstream_format,
-            stream=wants_stream(context.envelope, context.format),
+            stream=context.stream,
             usage=self._final_usage(),
             ttft_ms=None if self._ttft is None else self._ttft * 1000,
             total_ms=(self.clock.monotonic() - context.received) * 1000,

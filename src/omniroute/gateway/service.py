@@ -15,7 +15,7 @@ from omniroute.gateway import ollama_models
 from omniroute.gateway.counting import count_tokens, target_of
 from omniroute.gateway.egress import JSON_TYPE, send_error
 from omniroute.gateway.ingress import admit, confine
-from omniroute.gateway.models import list_models, one_model
+from omniroute.gateway.models import SHAPES, list_models, one_model
 from omniroute.gateway.pipeline import Pipeline, TransportFor
 from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange, Recorder
@@ -55,25 +55,39 @@ class Gateway:
         """Returns when no chat request is being served."""
         await self._idle.wait()
 
-    async def chat(self, exchange: Exchange, format_name: str, provider: str | None = None) -> None:
-        """A chat request in the dialect ``format_name``; ``provider`` (a prefix, id or alias): by that one only."""
-        await self._guard(exchange, self.formats[format_name], partial(self._chat, provider=provider))
+    async def chat(
+        self,
+        exchange: Exchange,
+        format_name: str,
+        provider: str | None = None,
+        *,
+        model: str | None = None,
+        stream: bool | None = None,
+        array: bool = False,
+    ) -> None:
+        """A chat request in the dialect ``format_name``; ``provider`` (a prefix, id or alias): by that one only.
 
-    async def count_tokens(self, exchange: Exchange, format_name: str) -> None:
-        await self._guard(exchange, self.formats[format_name], self._count)
+        ``model`` and ``stream`` are given where the URL says them; ``array``: the stream is to be one JSON array.
+        """
+        work = partial(self._chat, provider=provider, model=model, stream=stream, array=array)
+        await self._guard(exchange, self.formats[format_name], work, listed=array)
 
-    async def models(self, exchange: Exchange, name: str | None = None) -> None:
-        """The model list, or one model of it."""
-        anthropic = exchange.header("anthropic-version") is not None
-        format = self.formats["anthropic" if anthropic else "openai_chat"]
+    async def count_tokens(self, exchange: Exchange, format_name: str, *, model: str | None = None) -> None:
+        await self._guard(exchange, self.formats[format_name], partial(self._count, model=model))
+
+    async def models(self, exchange: Exchange, name: str | None = None, *, dialect: str | None = None) -> None:
+        """The model list, or one model of it, in the dialect of that format; None = the headers tell which."""
+        if dialect is None:
+            dialect = "openai_chat" if exchange.header("anthropic-version") is None else "anthropic"
+        shape, format = SHAPES[dialect], self.formats[dialect]
 
         async def answer(exchange: Exchange, format: Format) -> None:
             snapshot = self._snapshot()
             grant = authenticate(exchange, snapshot, self._digest, self._clock.now())
             if name is None:
-                body = list_models(snapshot, grant, anthropic=anthropic)
+                body = list_models(snapshot, grant, shape)
             else:
-                body = one_model(snapshot, grant, name, anthropic=anthropic)
+                body = one_model(snapshot, grant, name, shape)
             await exchange.respond(200, [JSON_TYPE], body)
 
         await self._guard(exchange, format, answer)
@@ -96,13 +110,16 @@ class Gateway:
         """Answer ``error`` in that dialect."""
         await send_error(exchange, self.formats[format_name], error)
 
-    async def _chat(self, exchange: Exchange, format: Format, provider: str | None = None) -> None:
+    async def _chat(
+        self, exchange: Exchange, format: Format, *, provider: str | None, model: str | None, stream: bool | None, array: bool
+    ) -> None:
         if self.draining:
             raise Unavailable("This OmniRoute is shutting down; try again in a moment.", retry_after=1)
         self.in_flight += 1
         self._idle.clear()
         try:
-            context = await admit(exchange, format, self._snapshot(), self._digest, self._clock)
+            snapshot = self._snapshot()
+            context = await admit(exchange, format, snapshot, self._digest, self._clock, model=model, stream=stream, array=array)
             if provider is not None:
                 confine(context, provider)
             await self.pipeline.run(context)
@@ -111,21 +128,23 @@ class Gateway:
             if not self.in_flight:
                 self._idle.set()
 
-    async def _count(self, exchange: Exchange, format: Format) -> None:
-        context = await admit(exchange, format, self._snapshot(), self._digest, self._clock)
+    async def _count(self, exchange: Exchange, format: Format, *, model: str | None) -> None:
+        context = await admit(exchange, format, self._snapshot(), self._digest, self._clock, model=model)
         target = target_of(context)
         upstream = self.formats[target.format]
         body = await count_tokens(context, upstream, target, self._transport_for(target.provider.wire), self._environ)
         await exchange.respond(200, [JSON_TYPE], body)
 
-    async def _guard(self, exchange: Exchange, format: Format, work: Callable[[Exchange, Format], Awaitable[None]]) -> None:
+    async def _guard(
+        self, exchange: Exchange, format: Format, work: Callable[[Exchange, Format], Awaitable[None]], *, listed: bool = False
+    ) -> None:
         try:
             await work(exchange, format)
         except (RequestError, Fault) as error:
             if exchange.started:
                 log.warning("answer broken off", error=error.message)
                 raise
-            await send_error(exchange, format, error)
+            await send_error(exchange, format, error, listed=listed)
         except OmniRouteError as error:
             log.error("request failed", error=error.message)
             await self._internal(exchange, format)

@@ -26,6 +26,9 @@ Handler = Callable[[AsgiExchange], Awaitable[None]]
 
 _MODEL_PREFIXES = ("/v1/models/", "/models/")
 _PROVIDERS = "/v1/providers/"
+# Google's JavaScript SDK asks under /v1, everybody else under /v1beta; some put our /v1 before that.
+_GEMINI_BASES = ("/v1beta", "/v1", "/v1/v1beta", "")
+_GEMINI_VERBS = ("generateContent", "streamGenerateContent", "countTokens")
 # what may follow a provider's name: the dialect it is
 _PROVIDER_PATHS = {
     "chat/completions": "openai_chat",
@@ -55,6 +58,7 @@ class Front:
         self._add("POST", "ollama", self._card, "/api/show", "/v1/api/show")
         self._add("GET", "ollama", self._version, "/api/version", "/v1/api/version")
         self._add("GET", "openai_chat", self._models, "/v1/models", "/models")
+        self._add("GET", "gemini", self._gemini_models(None), "/v1beta/models", "/v1/v1beta/models")
         self._add("GET", "openai_chat", self._health, "/healthz", "/livez")
         self._add("GET", "openai_chat", self._readiness, "/readyz")
         # Claude Code looks whether anybody is there before its first request.
@@ -73,7 +77,7 @@ class Front:
             bind_contextvars(request_id=ensure_request_id(scope))
             await self._site(scope, receive, send)
             return
-        exchange = AsgiExchange(scope, receive, send if not self._cors else self._with_cors(scope, send))
+        exchange = AsgiExchange(scope, receive, send, self._cors_headers(scope) if self._cors else ())
         bind_contextvars(request_id=exchange.request_id)
         try:
             await self._serve(exchange, route)
@@ -100,16 +104,56 @@ class Front:
             await self._gateway.refuse(exchange, dialect, error)
 
     def _by_prefix(self, path: str) -> tuple[str, str, Handler] | None:
+        gemini = self._gemini_route(path)
+        if gemini is not None:
+            return gemini
         if path.startswith(_MODEL_PREFIXES):
             return ("GET", "openai_chat", self._model)
         if path.startswith(_PROVIDERS):
             provider, _, rest = path.removeprefix(_PROVIDERS).partition("/")
+            gemini = self._gemini_route("/" + rest, unquote(provider))
+            if gemini is not None:
+                return gemini
             dialect = _PROVIDER_PATHS.get(rest.rstrip("/"))
             if dialect is not None and dialect in self._gateway.formats:
                 return ("POST", dialect, self._chat_in(dialect, unquote(provider)))
         if path.startswith("/v1/"):
             return ("*", "anthropic" if path.startswith("/v1/messages") else "openai_chat", self._unknown)
         return None
+
+    def _gemini_route(self, path: str, provider: str | None = None) -> tuple[str, str, Handler] | None:
+        """``…/models/{model}:{verb}``, and everything under /v1beta. Model ids may hold slashes and colons."""
+        base, found, rest = path.partition("/models/")
+        if not found or base not in _GEMINI_BASES:
+            return ("*", "gemini", self._unknown_gemini) if path.startswith("/v1beta/") else None
+        name, _, verb = rest.rpartition(":")
+        if name and verb in _GEMINI_VERBS:
+            return ("POST", "gemini", self._gemini(unquote(name), verb, provider))
+        if base in ("", "/v1"):
+            return None
+        return ("GET", "gemini", self._gemini_models(unquote(rest)))
+
+    def _gemini(self, model: str, verb: str, provider: str | None) -> Handler:
+        """Serves one verb on one model."""
+
+        async def serve(exchange: AsgiExchange) -> None:
+            if verb == "countTokens":
+                await self._gateway.count_tokens(exchange, "gemini", model=model)
+                return
+            stream = verb == "streamGenerateContent"
+            array = stream and exchange.query("alt") != "sse"
+            await self._gateway.chat(exchange, "gemini", provider, model=model, stream=stream, array=array)
+
+        return serve
+
+    def _gemini_models(self, name: str | None) -> Handler:
+        async def serve(exchange: AsgiExchange) -> None:
+            await self._gateway.models(exchange, name, dialect="gemini")
+
+        return serve
+
+    async def _unknown_gemini(self, exchange: AsgiExchange) -> None:
+        await self._gateway.refuse(exchange, "gemini", NotFound(f"There is no route {exchange.method} {exchange.path}."))
 
     async def _chat(self, exchange: AsgiExchange) -> None:
         await self._gateway.chat(exchange, "openai_chat")
@@ -160,25 +204,18 @@ class Front:
         status = 200 if reason is None else 503
         await exchange.respond(status, [("content-type", "application/json"), ("cache-control", "no-store")], body)
 
-    def _with_cors(self, scope: Scope, send: Send) -> Send:
-        """Adds the CORS headers for an allowed origin to whatever is answered."""
-        origin = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"origin"), None)
-        if origin is None or not (origin in self._cors or "*" in self._cors):
-            return send
-        extra = [
-            (b"access-control-allow-origin", origin.encode("latin-1")),
+    def _cors_headers(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """What an answer to a page of an allowed origin carries; nothing for others."""
+        origin: bytes | None = next((v for k, v in scope["headers"] if k == b"origin"), None)
+        if origin is None or not (origin.decode("latin-1") in self._cors or "*" in self._cors):
+            return []
+        return [
+            (b"access-control-allow-origin", origin),
             (b"vary", b"origin"),
             (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
             (b"access-control-allow-headers", _requested_headers(scope)),
             (b"access-control-expose-headers", b"x-request-id, x-omniroute-provider, x-omniroute-model, retry-after"),
         ]
-
-        async def sending(message: dict[str, object]) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *extra]  # type: ignore[misc]
-            await send(message)
-
-        return sending  # type: ignore[return-value]
 
 
 def _requested_headers(scope: Scope) -> bytes:

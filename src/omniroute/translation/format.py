@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -31,7 +31,8 @@ class StreamMeta(msgspec.Struct, frozen=True, kw_only=True):
     """What a stream encoder must know before the first event.
 
     ``model`` is the name shown to the client; ``input_tokens`` an estimate for dialects that state input usage at the start;
-    ``tool_names`` maps names sent upstream back to the client's own (only those that were changed).
+    ``tool_names`` maps names sent upstream back to the client's own (only those that were changed). ``array``: the client
+    wants the stream in its dialect's other framing, see ``Format.array``.
     """
 
     id: str
@@ -41,12 +42,23 @@ class StreamMeta(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int = 0
     tool_names: Mapping[str, str] = {}
     request: ChatRequest | None = None
+    array: bool = False
 
     def named(self, prefix: str) -> StreamMeta:
         """The same with an id of the dialect's own look: ``prefix`` in place of our ``req_``."""
         if self.id.startswith(prefix):
             return self
         return replace(self, id=prefix + self.id.removeprefix("req_"))
+
+
+class Framing(Protocol):
+    """Another framing of a stream: whole events in, the same events framed anew out."""
+
+    def feed(self, data: bytes) -> bytes: ...
+
+    def finish(self) -> bytes:
+        """What closes the stream; b"" the second time."""
+        ...
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +83,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     stream_default    a request that does not say whether to stream wants a stream
     stream_lines      a stream is lines of JSON objects, and a whole answer is one such line
     client_only       a second face of another format for some clients; no upstream speaks it
+    model_in_url      model and stream switch stand in the URL, not in the body
+    array             turns a stream of this dialect into one JSON array of its events, None where that does not exist
+    count_key         the field of a token count's answer
     """
 
     name: str
@@ -93,6 +108,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     stream_default: bool = False
     stream_lines: bool = False
     client_only: bool = False
+    model_in_url: bool = False
+    array: Callable[[], Framing] | None = None
+    count_key: str = "input_tokens"
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from omniroute._fast.envelope import Envelope
 from omniroute.ir.caps import Profile
@@ -34,11 +35,25 @@ def wants_stream(envelope: Envelope, client: Format) -> bool:
     return client.stream_default if envelope.stream is None else bool(envelope.stream)
 
 
-def translate_request(envelope: Envelope, client: Format, upstream: Format, profile: Profile, *, ops: Ops = None) -> Translated:
-    """The upstream's body for a client's. ``ops`` collects what was changed. Raises BadRequest."""
+def translate_request(
+    envelope: Envelope,
+    client: Format,
+    upstream: Format,
+    profile: Profile,
+    *,
+    model: str | None = None,
+    stream: bool | None = None,
+    ops: Ops = None,
+) -> Translated:
+    """The upstream's body for a client's. ``ops`` collects what was changed. Raises BadRequest.
+
+    ``model`` and ``stream`` are what the client asked for where its format says that in the URL (``Format.model_in_url``).
+    """
     if client.name == upstream.name:
-        return _spliced(envelope, client, profile, ops)
+        return _spliced(envelope, client, profile, stream, ops)
     request = client.decode_request(envelope.body)
+    if client.model_in_url:
+        request = replace(request, model=model or request.model, stream=bool(stream))
     ready, names = normalise(request, profile, upstream.name, ops=ops)
     return Translated(
         body=upstream.encode_request(ready, profile),
@@ -49,7 +64,7 @@ def translate_request(envelope: Envelope, client: Format, upstream: Format, prof
     )
 
 
-def _spliced(envelope: Envelope, client: Format, profile: Profile, ops: Ops) -> Translated:
+def _spliced(envelope: Envelope, client: Format, profile: Profile, stream: bool | None, ops: Ops) -> Translated:
     changes = top_level_changes(envelope, client.adjust(envelope, profile), profile.quirks)
     if ops is not None:
         for key, value in changes.items():
@@ -63,5 +78,5 @@ def _spliced(envelope: Envelope, client: Format, profile: Profile, ops: Ops) -> 
         tool_names={},
         request=None,
         include_usage=client.wants_usage(envelope),
-        stream=wants_stream(envelope, client),
+        stream=bool(stream) if client.model_in_url else wants_stream(envelope, client),
     )

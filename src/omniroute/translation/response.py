@@ -54,7 +54,11 @@ def answer_as_stream(body: bytes, client: Format, upstream: Format, meta: Stream
     for part in response.parts:
         _replay(replayer, part)
     replayer.stop(response.stop, response.stop_sequence)
-    return StreamedAnswer(replayer.take(), usage, response.stop)
+    stream = replayer.take()
+    if meta.array and client.array is not None:
+        framing = client.array()
+        stream = framing.feed(stream) + framing.finish()
+    return StreamedAnswer(stream, usage, response.stop)
 
 
 def _shown(meta: StreamMeta, response: ChatResponse, client: Format) -> StreamMeta:
@@ -130,7 +134,8 @@ def _collected(block: dict[str, Any], origin: str) -> Part | None:
         return Refusal(text=text) if text else None
     if kind == "tool":
         arguments = arguments_text(block.get("arguments"))
-        return ToolCall(id=block.get("id") or "", name=block.get("name") or "", arguments=arguments, signature=block.get("signature"))
+        call_id, name = block.get("id") or "", block.get("name") or ""
+        return ToolCall(id=call_id, name=name, arguments=arguments, signature=block.get("signature"))
     if kind == "media":
         mime = canonical_mime(block.get("mime") or "", block.get("data"))
         return Media(kind=kind_of(mime), mime=mime, data=block.get("data") or "")

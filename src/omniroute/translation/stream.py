@@ -1,13 +1,35 @@
-"""The bridge between two streams: the same bytes with a tap beside them, or decoder, tap, encoder."""
+"""The bridge between two streams: the same bytes with a tap beside them, or decoder, tap, encoder; framed anew if asked for."""
 
 from __future__ import annotations
 
-from omniroute._fast.codec import Bridge
-from omniroute.translation.format import Format, StreamMeta
+from omniroute._fast.codec import Bridge, Decoder, Encoder
+from omniroute.translation.format import Format, Framing, StreamMeta
+
+
+class ReframedBridge(Bridge):
+    """A bridge whose output goes through another framing of the client's dialect."""
+
+    def __init__(self, decoder: Decoder, encoder: Encoder | None, framing: Framing) -> None:
+        super().__init__(decoder, encoder)
+        self._framing = framing
+
+    def feed(self, data: bytes) -> bytes:
+        return self._framing.feed(super().feed(data))
+
+    def finish(self) -> bytes:
+        return self._framing.feed(super().finish()) + self._framing.finish()
+
+    def fail(self, status: int, code: str, message: str) -> bytes:
+        return self._framing.feed(super().fail(status, code, message)) + self._framing.finish()
+
+    def ping(self) -> bytes:
+        return self._framing.feed(super().ping())
 
 
 def bridge_for(client: Format, upstream: Format, meta: StreamMeta, *, hide_usage: bool) -> Bridge:
     """A fresh bridge for one answer. ``hide_usage``: between equal formats, leave out usage the client did not ask for."""
-    if client.name == upstream.name:
-        return Bridge(upstream.decoder(), None, hide_usage=hide_usage)
-    return Bridge(upstream.decoder(), client.encoder(meta.named(client.id_prefix)))
+    same = client.name == upstream.name
+    encoder = None if same else client.encoder(meta.named(client.id_prefix))
+    if meta.array and client.array is not None:
+        return ReframedBridge(upstream.decoder(), encoder, client.array())
+    return Bridge(upstream.decoder(), encoder, hide_usage=hide_usage and same)
