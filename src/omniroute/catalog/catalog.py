@@ -15,12 +15,13 @@ from omniroute.ir.caps import Profile, Quirks
 
 _LONGEST_NAME = 200
 _LIKENESS = 0.55
+_PROFILES = 4096
 
 
 class Catalogue:
     """``providers`` in order of their ids, operator's nodes first. Building one checks that ids and prefixes are unique."""
 
-    __slots__ = ("_bare", "_models", "_prefixes", "error_profiles", "providers")
+    __slots__ = ("_bare", "_models", "_prefixes", "_profiles", "error_profiles", "providers")
 
     providers: tuple[Provider, ...]
     error_profiles: Mapping[str, tuple[ErrorRule, ...]]
@@ -30,6 +31,7 @@ class Catalogue:
         self.error_profiles = dict(error_profiles or {})
         self._prefixes = _prefix_table(self.providers)
         self._models: dict[str, dict[str, Model]] = {}
+        self._profiles: dict[tuple[str, str], Profile] = {}
         bare: dict[str, list[Provider]] = {}
         for provider in self.providers:
             self._models[provider.id] = models = {}
@@ -62,8 +64,17 @@ class Catalogue:
         return self._bare.get(model_id, ())
 
     def profile_for(self, provider: Provider, model_id: str) -> Profile:
-        """What translation must know of the target: quirks merged provider → family → model. Any model id has a profile."""
-        return profile_for(provider, model_id)
+        """What translation must know of the target: quirks merged provider → family → model. Any model id has a profile.
+
+        Remembered (up to a bound: clients may ask for any id), since every request needs one.
+        """
+        key = (provider.id, model_id)
+        known = self._profiles.get(key)
+        if known is None:
+            if len(self._profiles) >= _PROFILES:
+                self._profiles.clear()
+            known = self._profiles[key] = profile_for(provider, model_id)
+        return known
 
     def nearest(self, name: str, count: int = 3, prefer: frozenset[str] | None = None) -> list[str]:
         """Up to ``count`` chat model names like ``name``, best first, written ``prefix/model``.

@@ -19,9 +19,11 @@ _ID_LENGTH = 128
 
 
 class AsgiExchange:
-    """Implements ``gateway.ports.Exchange``. ``gone`` is set when the client has left before its answer was complete."""
+    """Implements ``gateway.ports.Exchange``. ``gone`` is set when the client has left before its answer was complete;
+    ``extra`` are headers for whatever is answered."""
 
     __slots__ = (
+        "_extra",
         "_headers",
         "_push",
         "_query",
@@ -39,7 +41,7 @@ class AsgiExchange:
         "started",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, extra: Sequence[tuple[bytes, bytes]] = ()) -> None:
         self.scope = scope
         self.method: str = scope["method"]
         self.path: str = scope["path"]
@@ -53,6 +55,7 @@ class AsgiExchange:
         self._query: dict[str, str] | None = None
         self._receive = receive
         self._send = send
+        self._extra = extra
         self._push = (scope.get("extensions") or {}).get("omniroute.push")
         self._task = asyncio.current_task()
         self._watcher: asyncio.Task[None] | None = None
@@ -104,18 +107,29 @@ class AsgiExchange:
             self._task.cancel()
 
     async def respond(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
-        await self._start(status, [*headers, ("content-length", str(len(body)))])
-        self.sent += len(body)
-        await self._end({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body, "more_body": False})
+        whole = [*headers, ("content-length", str(len(body)))]
+        shown = b"" if self.method == "HEAD" else body
+        self.sent += len(shown)
+        if self._push is not None:
+            self.started = self.finished = True
+            self._stop_watching()
+            self._push.respond(status, self._raw(whole), shown)
+            return
+        await self._start(status, whole)
+        await self._end({"type": "http.response.body", "body": shown, "more_body": False})
 
     async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         await self._start(status, headers)
 
     async def _start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": self._raw(headers)})
+
+    def _raw(self, headers: Sequence[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
         raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
         raw.append((b"x-request-id", self.request_id.encode("latin-1")))
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+        raw += self._extra
+        return raw
 
     async def write(self, data: bytes) -> None:
         self.sent += len(data)
@@ -137,13 +151,15 @@ class AsgiExchange:
 
     async def _end(self, message: dict[str, Any]) -> None:
         self.finished = True
-        if self._watcher is not None:
-            self._watcher.cancel()
+        self._stop_watching()
         await self._send(message)
 
     def release(self) -> None:
         """Stop watching; called when the handler is done, however it ended."""
         self.finished = True
+        self._stop_watching()
+
+    def _stop_watching(self) -> None:
         if self._watcher is not None:
             self._watcher.cancel()
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import re
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from omniroute.core import json
 
 EXTENSION = "omniroute.push"
+_UNSAFE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _MAX_TARGET = 16 * 1024
 _MAX_HEADERS = 128
 _MAX_HEADER_BYTES = 64 * 1024
@@ -43,6 +46,27 @@ class Push:
         else:
             cycle.transport.write(data)
         return not cycle.flow.write_paused
+
+    def respond(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """A whole response in one write. ``headers`` hold the content length; nothing is sent to a client that left."""
+        cycle = self._cycle
+        if cycle.disconnected or cycle.response_started:
+            return
+        parts = [STATUS_LINE[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            if _UNSAFE.search(value) is not None:
+                raise ValueError(f"the value of header {name!r} holds a control character")
+            parts += (name, b": ", value, b"\r\n")
+        if not cycle.keep_alive:
+            parts.append(b"connection: close\r\n")
+        parts += (b"\r\n", body)
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.transport.write(b"".join(parts))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
 
     async def drained(self) -> None:
         """Returns when the client has caught up or left."""
