@@ -85,7 +85,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
 
 
 def nodes(upstream: ScriptedUpstream, extra: str = "") -> str:
-    """Two nodes over the scripted upstream: ``oa/…`` in the Chat dialect, ``an/…`` in the Anthropic one."""
+    """Nodes over the scripted upstream: ``oa/…`` in the Chat dialect, ``an/…`` in the Anthropic one, ``ol/…`` in Ollama's."""
     return f"""
 [nodes.oa]
 format = "openai_chat"
@@ -97,10 +97,14 @@ format = "anthropic"
 base_url = "{upstream.anthropic_base_url}"
 api_key = "upstream-key-an"
 {extra}
+[nodes.ol]
+format = "ollama"
+base_url = "{upstream.ollama_base_url}"
+{extra}
 """
 
 
 @pytest_asyncio.fixture
 async def server(start: Start, scripted_upstream: ScriptedUpstream) -> Server:
-    """OmniRoute with both nodes."""
+    """OmniRoute with a node per dialect."""
     return await start(nodes(scripted_upstream))

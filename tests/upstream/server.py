@@ -1,7 +1,7 @@
 """ScriptedUpstream: Starlette and sse-starlette on a real socket, run inside the test's own event loop.
 
-It speaks OpenAI chat (``/v1/chat/completions``, ``/v1/models``) and Anthropic (``/v1/messages``, ``/v1/messages/count_tokens``),
-answers what the queued scripts say, keeps every request as it came, and notices the moment a client goes away.
+It speaks OpenAI chat (``/v1/chat/completions``, ``/v1/models``), Anthropic (``/v1/messages``, ``/v1/messages/count_tokens``) and
+Ollama (``/api/chat``, ``/api/tags``), answers what the queued scripts say, keeps every request as it came, and notices the moment a client goes away.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from upstream.dialects import Anthropic, Dialect, Event, OpenAIChat, compact, sse
+from upstream.ollama_dialect import Ollama, line
 from upstream.script import Fault, Script, Text
 
 _HALF_MARK = "\ufffe"
@@ -131,6 +132,11 @@ class ScriptedUpstream:
         return self.url
 
     @property
+    def ollama_base_url(self) -> str:
+        """Base of an ``ollama`` node: + ``/api/chat``."""
+        return self.url
+
+    @property
     def last(self) -> Received:
         return self.requests[-1]
 
@@ -178,6 +184,8 @@ class ScriptedUpstream:
                 Route("/v1/messages", self._messages, methods=["POST"]),
                 Route("/v1/messages/count_tokens", self._count_tokens, methods=["POST"]),
                 Route("/v1/models", self._list_models, methods=["GET"]),
+                Route("/api/chat", self._ollama, methods=["POST"]),
+                Route("/api/tags", self._tags, methods=["GET"]),
             ]
         )
 
@@ -186,6 +194,13 @@ class ScriptedUpstream:
 
     async def _messages(self, request: Request) -> Response:
         return await self._answer(request, Anthropic())
+
+    async def _ollama(self, request: Request) -> Response:
+        return await self._answer(request, Ollama())
+
+    async def _tags(self, request: Request) -> Response:
+        await self._note(request)
+        return JSONResponse({"models": [{"name": name, "model": name} for name in self.models]})
 
     async def _count_tokens(self, request: Request) -> Response:
         if self.input_tokens is None or any(queued.path == request.url.path for queued in self._queue):
@@ -295,7 +310,8 @@ class _Reply:
         script = self.script
         if script.body is not None:
             return self._bytes(script.body if isinstance(script.body, bytes | str) else compact(script.body), "application/json")
-        whole = not self.body.get("stream")
+        lines = isinstance(self.dialect, Ollama)
+        whole = not self.body.get("stream", lines)
         if script.status >= 400 or script.fault is Fault.JSON_ERROR_200 or (whole and script.fault is Fault.ERROR_IN_STREAM):
             return self._bytes(compact(self.dialect.error(script)), "application/json")
         if script.fault is Fault.HTML_PAGE:
@@ -310,6 +326,8 @@ class _Reply:
         if whole:
             return self._finished(compact(self.dialect.finished(script, self.body)).encode())
         events = self.dialect.stream(script, self.body)
+        if lines:
+            return self._streaming(self._lined([line(event) for event in events]), "application/x-ndjson")
         if script.fault is None:
             kind = script.content_type or "text/event-stream"
             return EventSourceResponse(self._paced(events), script.status, dict(script.headers), kind, sep="\n", ping=0)
@@ -318,6 +336,15 @@ class _Reply:
     async def _paced(self, events: list[Event]) -> AsyncIterator[ServerSentEvent]:
         for name, data in events:
             yield ServerSentEvent(data=data, event=name, sep="\n")
+            await asyncio.sleep(self.script.cadence)
+
+    async def _lined(self, parts: list[bytes]) -> AsyncIterator[bytes]:
+        if self.script.fault is not None:
+            async for part in self._faulty(parts):
+                yield part
+            return
+        for part in parts:
+            yield part
             await asyncio.sleep(self.script.cadence)
 
     def _bytes(self, body: bytes | str, kind: str) -> Response:
@@ -361,7 +388,8 @@ class _Reply:
             case Fault.STALL_AFTER_HEADERS | Fault.STALL_MID_STREAM:
                 await self.received.gone.wait()
             case Fault.ERROR_IN_STREAM:
-                yield sse(self.dialect.error_event(self.script))
+                event = self.dialect.error_event(self.script)
+                yield line(event) if isinstance(self.dialect, Ollama) else sse(event)
             case _:
                 return
 
