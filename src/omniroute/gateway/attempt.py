@@ -153,6 +153,10 @@ class Try:
                         break
         except TimeoutError:
             raise self._silent() from None
+        if not _decided(bridge):  # all data is here; the last event may only lack its end
+            held.append(bridge.finish())
+            if not bridge.useful and not bridge.stopped:
+                raise self._empty()
         return b"".join(held)
 
     async def _follow(self, bridge: Bridge, reply: Reply, chunks: AsyncIterator[bytes]) -> None:
