@@ -7,7 +7,7 @@ pipeline may go elsewhere. After it (``exchange.started``) a fault is told to th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 from omniroute._fast.codec import Bridge, Collector
 from omniroute.core import json
@@ -23,9 +23,9 @@ from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.request import Translated, translate_request
 from omniroute.translation.response import Answer, answer_as_stream, stream_as_answer, translate_answer
 from omniroute.translation.stream import bridge_for
-from omniroute.upstream import executor, faults
+from omniroute.upstream import faults
 from omniroute.upstream.call import Call, Reply, Transport
-from omniroute.upstream.proxies import proxy_for
+from omniroute.upstream.executor import Executor
 
 _ERROR_BODY_LIMIT = 1024 * 1024
 
@@ -41,7 +41,7 @@ class Try:
         transport: Transport,
         report: Report,
         heartbeat: Heartbeat,
-        environ: Mapping[str, str],
+        executor: Executor,
     ) -> None:
         self.context = context
         self.attempt = attempt
@@ -52,25 +52,23 @@ class Try:
         self.translated: Translated = translate_request(
             context.envelope, context.format, upstream, attempt.target.profile, model=context.model, stream=context.stream
         )
-        self.call = self._call(environ)
+        self.call = self._call(executor)
         self.first_token = self.call.timers.first_byte
         self._deadline: float | None = None
 
-    def _call(self, environ: Mapping[str, str]) -> Call:
+    def _call(self, executor: Executor) -> Call:
         context, provider = self.context, self.attempt.target.provider
-        settings = context.snapshot.settings
         same = context.format is self.upstream
         return executor.prepare(
             provider,
             self.attempt.account,
             self.translated.body,
+            context.snapshot.settings,
             model=self.attempt.target.profile.model,
             path="chat" if self.upstream.name == provider.format else f"chat_{self.upstream.name}",
             stream=self.translated.stream,
-            timers=executor.timers_for(provider, settings),
             client_headers=context.exchange.forwardable(self.upstream.forward_headers) if same else [],
             default_headers=self.upstream.default_headers,
-            proxy=proxy_for(provider.base_url, settings.outbound_proxy, environ),
             request_id=context.exchange.request_id,
         )
 
@@ -101,16 +99,12 @@ class Try:
         return self.upstream.stream_lines and (self.translated.stream or b"}\n{" in first)
 
     async def _first_bytes(self, chunks: AsyncIterator[bytes]) -> bytes:
-        """The first bytes of the body that are not blank; b"" at its end."""
+        """The first bytes of the body that are not blank; b"" at its end. The transport's own timer bounds the wait."""
         head = b""
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                async for chunk in chunks:
-                    head += chunk
-                    if head.strip():
-                        break
-        except TimeoutError:
-            raise self._silent() from None
+        async for chunk in chunks:
+            head += chunk
+            if head.strip():
+                break
         return head
 
     async def _rest(self, first: bytes, chunks: AsyncIterator[bytes]) -> bytes:

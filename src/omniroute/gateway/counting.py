@@ -6,7 +6,6 @@ A failing count says nothing about the account's health, so nothing here is clas
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 from omniroute._fast.tokens import estimate_body
 from omniroute.core import json
@@ -14,21 +13,18 @@ from omniroute.core.errors import Fault
 from omniroute.gateway.context import Context
 from omniroute.routing.resolve import Target, resolve
 from omniroute.translation.format import Format
-from omniroute.upstream import executor
 from omniroute.upstream.call import Timers, Transport
-from omniroute.upstream.proxies import proxy_for
+from omniroute.upstream.executor import Executor
 
 _LIMIT = 64 * 1024
 _TIMERS = Timers(connect=5.0, first_byte=10.0, between=5.0, total=15.0)
 
 
-async def count_tokens(
-    context: Context, upstream: Format, target: Target, transport: Transport, environ: Mapping[str, str]
-) -> bytes:
+async def count_tokens(context: Context, upstream: Format, target: Target, transport: Transport, executor: Executor) -> bytes:
     """The count in the client's dialect (Anthropic: ``{"input_tokens": n}``), n ≥ 1."""
     counted = None
     if upstream is context.format and "count_tokens" in target.provider.paths:
-        counted = await _native(context, upstream, target, transport, environ)
+        counted = await _native(context, upstream, target, transport, executor)
     return json.dumps({context.format.count_key: counted if counted is not None else estimate_body(context.envelope.body)})
 
 
@@ -36,21 +32,19 @@ def target_of(context: Context) -> Target:
     return resolve(context.snapshot, context.model, context.grant).targets[0]
 
 
-async def _native(
-    context: Context, upstream: Format, target: Target, transport: Transport, environ: Mapping[str, str]
-) -> int | None:
+async def _native(context: Context, upstream: Format, target: Target, transport: Transport, executor: Executor) -> int | None:
     account = context.snapshot.accounts[target.provider.id][0]
     call = executor.prepare(
         target.provider,
         account,
         context.envelope.splice(upstream.adjust(context.envelope, target.profile)),
+        context.snapshot.settings,
         model=target.profile.model,
         path="count_tokens",
         stream=False,
         timers=_TIMERS,
         client_headers=context.exchange.forwardable(upstream.forward_headers),
         default_headers=upstream.default_headers,
-        proxy=proxy_for(target.provider.base_url, context.snapshot.settings.outbound_proxy, environ),
         request_id=context.exchange.request_id,
     )
     try:

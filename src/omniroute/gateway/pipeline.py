@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from omniroute.core.errors import Fault, Unavailable
 from omniroute.core.ids import Clock
@@ -17,6 +17,7 @@ from omniroute.routing.plan import Attempt, Plan
 from omniroute.routing.resolve import resolve
 from omniroute.translation.format import Format
 from omniroute.upstream.call import Transport
+from omniroute.upstream.executor import Executor
 
 TransportFor = Callable[[str], Transport]
 
@@ -25,13 +26,13 @@ class Pipeline:
     """Runs admitted requests. ``transport_for`` gives the transport of a wire name."""
 
     def __init__(
-        self, formats: Registry[Format], transport_for: TransportFor, recorder: Recorder, clock: Clock, environ: Mapping[str, str]
+        self, formats: Registry[Format], transport_for: TransportFor, recorder: Recorder, clock: Clock, executor: Executor
     ) -> None:
         self._formats = formats
         self._transport_for = transport_for
         self._recorder = recorder
         self._clock = clock
-        self._environ = environ
+        self._executor = executor
         self.heartbeat = Heartbeat(clock)
 
     async def run(self, context: Context) -> None:
@@ -59,7 +60,7 @@ class Pipeline:
         report = Report(context, attempt, upstream.name, self._clock)
         transport = self._transport_for(attempt.target.provider.wire)
         try:
-            await Try(context, attempt, upstream, transport, report, self.heartbeat, self._environ).run()
+            await Try(context, attempt, upstream, transport, report, self.heartbeat, self._executor).run()
         except Fault as fault:
             report.fail(fault)
             report.settle(self._recorder)

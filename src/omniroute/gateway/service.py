@@ -21,6 +21,7 @@ from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange, Recorder
 from omniroute.routing.snapshot import Snapshot
 from omniroute.translation.format import Format
+from omniroute.upstream.executor import Executor
 
 log = structlog.get_logger("omniroute.gateway")
 
@@ -40,7 +41,8 @@ class Gateway:
         environ: Mapping[str, str],
     ) -> None:
         self.formats = formats
-        self.pipeline = Pipeline(formats, transport_for, recorder, clock, environ)
+        self._executor = Executor(environ)
+        self.pipeline = Pipeline(formats, transport_for, recorder, clock, self._executor)
         self.draining = False
         self.in_flight = 0
         self._idle = asyncio.Event()
@@ -49,7 +51,6 @@ class Gateway:
         self._digest = digest
         self._transport_for = transport_for
         self._clock = clock
-        self._environ = environ
 
     async def settled(self) -> None:
         """Returns when no chat request is being served."""
@@ -132,7 +133,7 @@ class Gateway:
         context = await admit(exchange, format, self._snapshot(), self._digest, self._clock, model=model)
         target = target_of(context)
         upstream = self.formats[target.format]
-        body = await count_tokens(context, upstream, target, self._transport_for(target.provider.wire), self._environ)
+        body = await count_tokens(context, upstream, target, self._transport_for(target.provider.wire), self._executor)
         await exchange.respond(200, [JSON_TYPE], body)
 
     async def _guard(

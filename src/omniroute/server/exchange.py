@@ -95,13 +95,19 @@ class AsgiExchange:
             parts.append(chunk)
             if not message.get("more_body", False):
                 break
-        self._watcher = asyncio.ensure_future(self._watch())
+        if self._push is not None:
+            self._push.watch(self._left)
+        else:
+            self._watcher = asyncio.ensure_future(self._watch())
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _watch(self) -> None:
         """Servers do not abort a handler whose client has left: wait for the word, cancel it, and with it the upstream call."""
         while (await self._receive())["type"] != "http.disconnect":
             continue
+        self._left()
+
+    def _left(self) -> None:
         if not self.finished and self._task is not None:
             self.gone = True
             self._task.cancel()
@@ -160,6 +166,8 @@ class AsgiExchange:
         self._stop_watching()
 
     def _stop_watching(self) -> None:
+        if self._push is not None:
+            self._push.unwatch()
         if self._watcher is not None:
             self._watcher.cancel()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Callable
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -31,10 +33,28 @@ class Push:
     No task switch and no queue: it may be called from the upstream's read callback.
     """
 
-    __slots__ = ("_cycle",)
+    __slots__ = ("_cycle", "_gone", "_watched")
 
-    def __init__(self, cycle: RequestResponseCycle) -> None:
+    def __init__(self, cycle: RequestResponseCycle, watched: set[Push]) -> None:
         self._cycle = cycle
+        self._watched = watched
+        self._gone: Callable[[], None] | None = None
+
+    def watch(self, gone: Callable[[], None]) -> None:
+        """Have ``gone`` called when the client leaves before :meth:`unwatch`; at once if it has left."""
+        if self._cycle.disconnected:
+            gone()
+            return
+        self._gone = gone
+        self._watched.add(self)
+
+    def unwatch(self) -> None:
+        self._watched.discard(self)
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        if self._gone is not None:
+            self._gone()
 
     def write(self, data: bytes) -> bool:
         """Send now. False when the client is slow: hold back until :meth:`drained`. Nothing is sent to a client that left."""
@@ -79,6 +99,15 @@ class LimitedProtocol(HttpToolsProtocol):
     _seen_bytes = 0
     _seen_headers = 0
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watched: set[Push] = set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        for push in tuple(self._watched):
+            push.lost()
+
     def on_message_begin(self) -> None:
         self._seen_bytes = self._seen_headers = 0
         super().on_message_begin()
@@ -94,7 +123,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         if self.cycle.scope is self.scope:
-            self.scope["extensions"] = {EXTENSION: Push(self.cycle)}  # type: ignore[dict-item]
+            self.scope["extensions"] = {EXTENSION: Push(self.cycle, self._watched)}  # type: ignore[dict-item]
 
     def _count(self, size: int, headers: int, limit: int) -> None:
         self._seen_bytes += size

@@ -61,8 +61,8 @@ class Reply(Protocol):
 
     def relay(self, sink: Callable[[bytes], object]) -> Awaitable[None] | None:
         """Push instead of pull: ``sink`` gets what each network read brings, in the read callback, until the awaited end. The
-        same Faults. None when this transport cannot: read :meth:`chunks` then. Meanwhile :meth:`pause` and :meth:`resume` hold the
-        upstream back for a slow client."""
+        same Faults. None when this transport cannot: read :meth:`chunks` then. Meanwhile :meth:`pause` and :meth:`resume` hold
+        the upstream back for a slow client."""
         ...
 
     def pause(self) -> None: ...

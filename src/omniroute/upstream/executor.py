@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, urlsplit, urlunsplit
 
+import msgspec
+
 from omniroute import __version__
 from omniroute.catalog.account import Account
 from omniroute.catalog.schema import Auth, Provider
@@ -14,6 +16,7 @@ from omniroute.core.redact import SECRET_HEADERS
 from omniroute.core.settings import Settings
 from omniroute.upstream import auth
 from omniroute.upstream.call import Call, Headers, Timers
+from omniroute.upstream.proxies import proxy_for
 from omniroute.upstream.transport import origin
 
 USER_AGENT = f"omniroute/{__version__}"
@@ -22,6 +25,7 @@ _NEVER_FROM_CLIENT = SECRET_HEADERS | {
     "host", "content-length", "content-type", "content-encoding", "transfer-encoding", "accept", "accept-encoding",
     "connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "expect", "forwarded", "via",
 }  # fmt: skip
+_WAYS = 4096
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _HOST_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
@@ -46,15 +50,36 @@ def prepare(
     the path with ``_stream`` behind it where there is one. ``client_headers`` are those the format lets through. Raises Fault
     (a URL that cannot be built, a missing credential) and BadRequest (a model id that would leave its place in the URL).
     """
+    url, signing = _address(provider, account, model, path, stream)
+    return _assemble(
+        provider, account, body, url, signing, stream, timers, client_headers, default_headers or {}, proxy, request_id
+    )
+
+
+def _address(provider: Provider, account: Account, model: str, path: str, stream: bool) -> tuple[str, Auth]:
     if stream and f"{path}_stream" in provider.paths:
         path = f"{path}_stream"
     url = _url(provider, account, model, path)
     signing = provider.auth_for(path.removeprefix("chat_").removesuffix("_stream"))
     if not auth.usable(signing):
         raise _misconfigured(provider, f"its way of signing calls ({signing.scheme}) is not supported yet")
-    headers = _headers(
-        provider, signing, client_headers, default_headers or {}, body=bool(body), stream=stream, request_id=request_id
-    )
+    return url, signing
+
+
+def _assemble(
+    provider: Provider,
+    account: Account,
+    body: bytes,
+    url: str,
+    signing: Auth,
+    stream: bool,
+    timers: Timers,
+    client_headers: Iterable[tuple[str, str]],
+    default_headers: Mapping[str, str],
+    proxy: str | None,
+    request_id: str,
+) -> Call:
+    headers = _headers(provider, signing, client_headers, default_headers, body=bool(body), stream=stream, request_id=request_id)
     url = auth.registry()[signing.scheme].sign(headers, url, account, signing)
     return Call(
         method="POST" if body else "GET",
@@ -76,6 +101,68 @@ def timers_for(provider: Provider, settings: Settings) -> Timers:
         between=own.between_tokens if own.between_tokens is not None else settings.between_tokens_timeout,
         total=own.total if own.total is not None else settings.total_timeout,
     )
+
+
+class _Way(msgspec.Struct, frozen=True):
+    """What does not change from call to call: whose it was, where it goes, how it is signed, what bounds it."""
+
+    provider: Provider
+    account: Account
+    settings: Settings
+    url: str
+    signing: Auth
+    timers: Timers
+    proxy: str | None
+
+
+class Executor:
+    """:func:`prepare` for one process: remembers, for each model of an account, what does not change from call to call.
+
+    A remembered way counts only while provider, account and settings are the very records it was made of. ``environ`` names
+    outbound proxies (see ``proxies.proxy_for``).
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = dict(environ)
+        self._ways: dict[tuple[str, str, str, str, bool], _Way] = {}
+
+    def prepare(
+        self,
+        provider: Provider,
+        account: Account,
+        body: bytes,
+        settings: Settings,
+        *,
+        model: str,
+        path: str = "chat",
+        stream: bool,
+        client_headers: Iterable[tuple[str, str]] = (),
+        default_headers: Mapping[str, str] | None = None,
+        request_id: str,
+        timers: Timers | None = None,
+    ) -> Call:
+        """See :func:`prepare`; timers and proxy follow from ``settings``, ``timers`` overrides them."""
+        key = (provider.id, account.id, model, path, stream)
+        way = self._ways.get(key)
+        if way is None or way.provider is not provider or way.account is not account or way.settings is not settings:
+            url, signing = _address(provider, account, model, path, stream)
+            proxy = proxy_for(url, settings.outbound_proxy, self._environ)
+            if len(self._ways) >= _WAYS:
+                self._ways.clear()
+            way = self._ways[key] = _Way(provider, account, settings, url, signing, timers_for(provider, settings), proxy)
+        return _assemble(
+            provider,
+            account,
+            body,
+            way.url,
+            way.signing,
+            stream,
+            timers or way.timers,
+            client_headers,
+            default_headers or {},
+            way.proxy,
+            request_id,
+        )
 
 
 def _url(provider: Provider, account: Account, model: str, path: str) -> str:
