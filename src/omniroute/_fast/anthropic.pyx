@@ -14,6 +14,7 @@ from omniroute._fast.events cimport (
 from omniroute._fast.frames cimport anthropic_error, anthropic_ping, anthropic_stop, block_delta, block_start, block_stop
 from omniroute._fast.lanes cimport MOST_WAITING, Lane, advance, lane_of, open_lane, release_lanes, target_of, waiting_bytes
 from omniroute._fast.scan cimport Value, find, is_string, same
+from omniroute._fast.signature cimport put_proof
 from omniroute._fast.stream cimport Encoder, json_text
 from omniroute._fast.usage cimport write_anthropic_usage
 
@@ -126,7 +127,7 @@ cdef class AnthropicEncoder(Encoder):
         elif event.block == REDACTED:
             block_start(out, lane.index, b"redacted_thinking")
             puts(out, b',"data":"')
-            put_string(out, &event.a)
+            put_proof(out, b"anthropic", &event.b, b"redacted", &event.a, NULL)
             puts(out, b'"')
         else:
             block_start(out, lane.index, b"text")
@@ -155,12 +156,12 @@ cdef class AnthropicEncoder(Encoder):
     cdef void _signature(self, const Event *event) noexcept:
         cdef Lane *lane = lane_of(&self.lanes, event.index)
         cdef Buffer *out
-        if lane == NULL or lane.block != THINKING:
+        if lane == NULL or lane.block != THINKING or event.b.n == 0:
             return
         out = target_of(&self.lanes, lane, &self.out)
         block_delta(out, lane.index, b'signature_delta","signature')
         puts(out, b'"')
-        put_string(out, &event.a)
+        put_proof(out, b"anthropic", &event.b, b"signature", &event.a, NULL)
         puts(out, b'"}}\n\n')
 
     cdef void _media(self, const Event *event) noexcept:

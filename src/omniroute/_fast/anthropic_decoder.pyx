@@ -7,6 +7,7 @@ from omniroute._fast.buffer cimport Buffer, clear, fresh, put_bytes, put_string,
 from omniroute._fast.events cimport (
     BLOCK_OPEN, CITATION, END, ERROR, ESCAPED, EXTRA, JSON, PING, REDACTED, SIGNATURE, START, STOP, STOP_CONTEXT, STOP_LENGTH,
     STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_STOP, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, prepare, settled,
+    utf8,
 )
 from omniroute._fast.faults cimport read_fault
 from omniroute._fast.frames cimport anthropic_error, anthropic_ping, anthropic_stop
@@ -170,6 +171,7 @@ cdef class AnthropicDecoder(Decoder):
                 prepare(&event, BLOCK_OPEN)
                 event.block = REDACTED
                 event.index = open.index
+                event.b = utf8(b"anthropic", 9)
                 find(block, b"data", &found)
                 text_of(&found, &event.a)
                 self.emit(&event)
@@ -230,6 +232,7 @@ cdef class AnthropicDecoder(Decoder):
         prepare(&event, SIGNATURE)
         event.block = open.block
         event.index = open.index
+        event.b = utf8(b"anthropic", 9)
         if text_of(signature, &event.a) and event.a.n:
             self.emit(&event)
 

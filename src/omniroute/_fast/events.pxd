@@ -19,7 +19,7 @@ cdef enum Kind:
     START        # a: response id, b: model
     BLOCK_OPEN   # block, index; TOOL: a = call id, b = name
     DELTA        # block, index, a = text | thinking text | argument JSON fragment | refusal text
-    SIGNATURE    # index of an open THINKING (or TOOL) block, a = signature
+    SIGNATURE    # index of an open THINKING (or TOOL) block, a = signature, b = format name of the vendor whose it is
     BLOCK_CLOSE  # index
     CITATION     # index, a = raw citation object (JSON) of the source dialect
     USAGE        # usage fields that are >= 0 replace what is known
@@ -33,7 +33,7 @@ cdef enum Kind:
 cdef enum Block:
     TEXT
     THINKING
-    REDACTED     # a of BLOCK_OPEN = opaque data; no deltas
+    REDACTED     # a of BLOCK_OPEN = opaque data, b = format name of the vendor whose it is; no deltas
     TOOL
     REFUSAL
 

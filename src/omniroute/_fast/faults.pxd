@@ -17,7 +17,7 @@ cdef inline int status_of_word(const Slice *word) noexcept nogil:
     cdef const char *p = word.p
     cdef Py_ssize_t n = word.n
     if (same(p, n, b"rate_limit_error") or same(p, n, b"rate_limit_exceeded") or same(p, n, b"insufficient_quota")
-            or same(p, n, b"requests") or same(p, n, b"tokens") or same(p, n, b"too_many_requests")):
+            or same(p, n, b"requests") or same(p, n, b"tokens") or same(p, n, b"too_many_requests") or same(p, n, b"usage_limit_reached")):
         return 429
     if same(p, n, b"overloaded_error") or same(p, n, b"overloaded"):
         return 529
@@ -37,7 +37,7 @@ cdef inline int status_of_word(const Slice *word) noexcept nogil:
         return 404
     if same(p, n, b"request_too_large"):
         return 413
-    if same(p, n, b"service_unavailable") or same(p, n, b"unavailable"):
+    if same(p, n, b"service_unavailable") or same(p, n, b"unavailable") or same(p, n, b"server_is_overloaded"):
         return 503
     if same(p, n, b"timeout_error") or same(p, n, b"timeout"):
         return 504
@@ -187,3 +187,21 @@ cdef inline const char *gemini_status(int status) noexcept nogil:
     if 400 <= status < 500:
         return b"INVALID_ARGUMENT"
     return b"INTERNAL"
+
+
+cdef inline bint is_responses_code(const Slice *word) noexcept nogil:
+    """A code that a failed response of OpenAI may have, or that agents act on."""
+    cdef const char *p = word.p
+    cdef Py_ssize_t n = word.n
+    return (same(p, n, b"server_error") or same(p, n, b"rate_limit_exceeded") or same(p, n, b"invalid_prompt")
+            or same(p, n, b"context_length_exceeded") or same(p, n, b"insufficient_quota") or same(p, n, b"bio_policy")
+            or same(p, n, b"usage_limit_reached") or same(p, n, b"usage_not_included") or same(p, n, b"server_is_overloaded")
+            or same(p, n, b"slow_down") or same(p, n, b"vector_store_timeout"))
+
+
+cdef inline const char *responses_code(int status) noexcept nogil:
+    if status == 429:
+        return b"rate_limit_exceeded"
+    if status == 402:
+        return b"insufficient_quota"
+    return b"invalid_prompt" if status == 400 else b"server_error"

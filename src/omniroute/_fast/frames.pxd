@@ -3,7 +3,7 @@
 
 from omniroute._fast.buffer cimport Buffer, put_int, put_string, puts
 from omniroute._fast.events cimport Event
-from omniroute._fast.faults cimport anthropic_type, chat_code, chat_type, gemini_status, is_type_word
+from omniroute._fast.faults cimport anthropic_type, chat_code, chat_type, gemini_status, is_responses_code, is_type_word, responses_code
 
 
 cdef inline void chat_error(Buffer *out, const Event *error) noexcept nogil:
@@ -85,3 +85,22 @@ cdef inline void gemini_error(Buffer *out, const Event *error) noexcept nogil:
     puts(out, b'","status":"')
     puts(out, gemini_status(status))
     puts(out, b'"}}\r\n\r\n')
+
+
+cdef inline void responses_fault(Buffer *out, const Event *error) noexcept nogil:
+    """Members ``code`` and ``message``: the upstream's own code where agents know it."""
+    puts(out, b'"code":"')
+    if is_responses_code(&error.b):
+        put_string(out, &error.b)
+    else:
+        puts(out, responses_code(error.status))
+    puts(out, b'","message":"')
+    put_string(out, &error.a)
+    puts(out, b'"')
+
+
+cdef inline void responses_error(Buffer *out, const Event *error) noexcept nogil:
+    """The error object of a failed response."""
+    puts(out, b"{")
+    responses_fault(out, error)
+    puts(out, b"}")

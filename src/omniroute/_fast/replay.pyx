@@ -62,9 +62,10 @@ cdef class Replayer:
         if text:
             self._whole(REFUSAL, encoded(text))
 
-    def thinking(self, str text not None, str signature=None):
+    def thinking(self, str text not None, str signature=None, str vendor not None=""):
         cdef Event event
         cdef bytes proof = b"" if signature is None else encoded(signature)
+        cdef bytes owner = encoded(vendor)
         cdef bytes thought = encoded(text)
         prepare(&event, BLOCK_OPEN)
         event.block = THINKING
@@ -76,17 +77,20 @@ cdef class Replayer:
             self.encoder.put(&event)
         event.kind = SIGNATURE
         event.a = slice_of(proof)
+        event.b = slice_of(owner)
         if event.a.n:
             self.encoder.put(&event)
         self._close()
 
-    def redacted(self, str data not None):
+    def redacted(self, str data not None, str vendor not None=""):
         cdef Event event
         cdef bytes opaque = encoded(data)
+        cdef bytes owner = encoded(vendor)
         prepare(&event, BLOCK_OPEN)
         event.block = REDACTED
         event.index = self.index
         event.a = slice_of(opaque)
+        event.b = slice_of(owner)
         self.encoder.put(&event)
         self._close()
 

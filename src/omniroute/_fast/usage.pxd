@@ -138,3 +138,40 @@ cdef inline void write_gemini_usage(Buffer *out, const Usage *usage) noexcept no
     puts(out, b',"totalTokenCount":')
     put_int(out, known(usage.input) + known(usage.output))
     puts(out, b"}")
+
+
+cdef inline void read_responses_usage(const Value *value, Usage *usage) noexcept nogil:
+    cdef Walk walk
+    cdef Member member
+    cdef Value inner
+    enter(&walk, value)
+    while is_object(value) and next_member(&walk, &member):
+        if key_is(&member, b"input_tokens"):
+            integer_of(&member.value, &usage.input)
+        elif key_is(&member, b"output_tokens"):
+            integer_of(&member.value, &usage.output)
+        elif key_is(&member, b"input_tokens_details"):
+            if find(&member.value, b"cached_tokens", &inner):
+                integer_of(&inner, &usage.cached)
+            if find(&member.value, b"cache_write_tokens", &inner):
+                integer_of(&inner, &usage.written)
+        elif key_is(&member, b"output_tokens_details"):
+            if find(&member.value, b"reasoning_tokens", &inner):
+                integer_of(&inner, &usage.reasoning)
+
+
+cdef inline void write_responses_usage(Buffer *out, const Usage *usage) noexcept nogil:
+    """Both detail objects are required."""
+    puts(out, b'{"input_tokens":')
+    put_int(out, known(usage.input))
+    puts(out, b',"input_tokens_details":{"cached_tokens":')
+    put_int(out, known(usage.cached))
+    puts(out, b',"cache_write_tokens":')
+    put_int(out, known(usage.written))
+    puts(out, b'},"output_tokens":')
+    put_int(out, known(usage.output))
+    puts(out, b',"output_tokens_details":{"reasoning_tokens":')
+    put_int(out, known(usage.reasoning))
+    puts(out, b'},"total_tokens":')
+    put_int(out, known(usage.input) + known(usage.output))
+    puts(out, b"}")

@@ -74,9 +74,9 @@ def _replay(replayer: Replayer, part: Part) -> None:
         replayer.text(part.text)
     elif isinstance(part, Thinking):
         if part.redacted is not None:
-            replayer.redacted(part.redacted)
+            replayer.redacted(part.redacted, part.vendor)
         else:
-            replayer.thinking(part.text, part.signature)
+            replayer.thinking(part.text, part.signature, part.vendor)
     elif isinstance(part, Refusal):
         replayer.refusal(part.text)
     elif isinstance(part, ToolCall):

@@ -20,9 +20,9 @@ def replay(target: Encoder, answer: dict[str, Any]) -> bytes:
         if block["type"] == "text":
             player.text(block["text"])
         elif block["type"] == "thinking":
-            player.thinking(block["text"], block["signature"])
+            player.thinking(block["text"], block["signature"], "anthropic")
         elif block["type"] == "redacted":
-            player.redacted(block["data"])
+            player.redacted(block["data"], "anthropic")
         elif block["type"] == "refusal":
             player.refusal(block["text"])
         else:
@@ -127,9 +127,9 @@ def test_a_collector_can_be_replayed_into() -> None:
     collector = Collector()
     player = Replayer(collector)
     player.start("i", "m")
-    player.thinking("r", "s")
+    player.thinking("r", "s", "anthropic")
     player.text("")
-    player.redacted("d")
+    player.redacted("d", "anthropic")
     player.stop("stop_sequence", "S")
     assert player.take() == b""
     assert collector.blocks == [{"type": "thinking", "text": "r", "signature": "s"}, {"type": "redacted", "data": "d"}]

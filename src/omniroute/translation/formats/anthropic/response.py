@@ -13,6 +13,7 @@ from omniroute.translation.format import StreamMeta
 from omniroute.translation.formats.anthropic.blocks import NAME
 from omniroute.translation.formats.anthropic.rules import RULES
 from omniroute.translation.media import omitted
+from omniroute.translation.signatures import wrap
 
 _STOPS: dict[str, StopReason] = {
     "end_turn": "stop",
@@ -135,8 +136,9 @@ def _encode_block(part: Part, origin: str) -> dict[str, Any] | None:
         return {"type": "text", "text": part.text}
     if isinstance(part, Thinking):
         if part.redacted is not None:
-            return {"type": "redacted_thinking", "data": part.redacted} if part.vendor == NAME else None
-        signature = part.signature if part.vendor == NAME else None
+            data = part.redacted if part.vendor == NAME else wrap(part, text=False)
+            return {"type": "redacted_thinking", "data": data} if data is not None else None
+        signature = part.signature if part.vendor == NAME else wrap(part, text=False)
         return {"type": "thinking", "thinking": part.text, "signature": signature or ""}
     if isinstance(part, ToolCall):
         tool_input = {"input": part.arguments} if part.kind == "custom" else arguments_object(part.arguments)

@@ -11,12 +11,11 @@ RULES = Rules(
         "audio": frozenset({"audio/wav", "audio/mpeg"}),
     },
     media_urls=frozenset({"image"}),
-    custom_tools=True,
     strict_tools=True,
     allowed_tools=True,
     fields=frozenset(
         "temperature top_p seed frequency_penalty presence_penalty logit_bias logprobs top_logprobs n metadata "
-        "verbosity prompt_cache_key store".split()
+        "verbosity prompt_cache_key".split()
     ),
     stop_limit=4,
     reasoning="effort",
