@@ -28,7 +28,7 @@ class Envelope:
 def scan(body: bytes) -> Envelope:
     """Validate the whole body as JSON (structure, strings, numbers, UTF-8) and find the top-level keys.
 
-    ``messages``/``tools`` are the lengths of those arrays (``input`` and ``contents`` count as messages), 0 when absent or no array.
+    ``messages``/``tools`` are the lengths of those arrays (``input`` and ``contents`` count as messages), 0 when absent.
     Raises ValueError with a sentence naming line and column: not JSON, not an object, ``model`` not a string, ``stream`` not a
     boolean, nested deeper than 512, invalid UTF-8, a lone surrogate escape.
     """

@@ -31,7 +31,8 @@ class Baked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 def load_catalogue(folder: Path = FOLDER) -> Catalogue:
     """The catalogue under ``folder``: ``providers/`` when it is there (development), else ``catalog.json`` (an installed wheel).
 
-    Read once a process: the files are part of the product. ConfigError names the file and the field that is wrong, or says that neither is there.
+    Read once a process: the files are part of the product. ConfigError names the file and the field that is wrong, or says that
+    neither is there.
     """
     if (folder / PROVIDERS).is_dir():
         content = read_sources(folder)

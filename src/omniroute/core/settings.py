@@ -106,7 +106,19 @@ SETTINGS: Mapping[str, Setting] = _define(
 )  # fmt: skip
 
 _MILLISECONDS = frozenset({"FETCH_TIMEOUT_MS", "STREAM_IDLE_TIMEOUT_MS", "REQUEST_TIMEOUT_MS"})
-_SIZES = {"": 1, "b": 1, "k": 1024, "kb": 1024, "kib": 1024, "m": 1024**2, "mb": 1024**2, "mib": 1024**2, "g": 1024**3, "gb": 1024**3, "gib": 1024**3}
+_SIZES = {
+    "": 1,
+    "b": 1,
+    "k": 1024,
+    "kb": 1024,
+    "kib": 1024,
+    "m": 1024**2,
+    "mb": 1024**2,
+    "mib": 1024**2,
+    "g": 1024**3,
+    "gb": 1024**3,
+    "gib": 1024**3,
+}
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 
@@ -203,7 +215,8 @@ class Settings:
         raise AttributeError("settings are frozen; load new ones")
 
     def origin(self, name: str) -> Origin:
-        return self._origins[name]
+        origin: Origin = self._origins[name]
+        return origin
 
     def as_dict(self) -> dict[str, Any]:
         return dict(self._values)
