@@ -270,7 +270,7 @@ async def test_fifty_opens_leave_no_descriptor_and_no_thread(tmp_path: Path, clo
         await db.read("SELECT 1")
         await db.close()
     assert len(os.listdir("/dev/fd")) == descriptors
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
 
 
 async def test_a_failed_open_leaves_nothing_either(tmp_path: Path, clock: FakeClock) -> None:
@@ -282,7 +282,7 @@ async def test_a_failed_open_leaves_nothing_either(tmp_path: Path, clock: FakeCl
             await Database.open(tmp_path, clock=clock)
     await owner.close()
     assert len(os.listdir("/dev/fd")) == descriptors
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
 
 
 async def test_a_database_that_cannot_be_opened_is_given_back(
@@ -295,7 +295,7 @@ async def test_a_database_that_cannot_be_opened_is_given_back(
         with pytest.raises(StorageError, match="cannot open"):
             await Database.open(tmp_path, clock=clock)
     assert len(os.listdir("/dev/fd")) == descriptors
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
     await (await Database.open(tmp_path, clock=clock)).close()
 
 
