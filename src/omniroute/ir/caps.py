@@ -54,7 +54,10 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     json_schema           False: response_format json_schema is not understood, fall back to json_object + instruction
     reasoning_field       where Chat answers carry reasoning text
     replay_reasoning      assistant history must carry its reasoning_content back
-    thinking              Anthropic-format: which thinking type the model takes; Ollama-format: ``levels`` = effort words too
+    thinking              Anthropic-format: which thinking type the model takes; Ollama- and Gemini-format: ``levels`` = effort
+                          words too (Gemini: instead of a budget)
+    thinking_budget       Gemini-format: [least, most] tokens of thinking; least 0 = it can be switched off
+    schema                Gemini-format: ``openapi`` = schemas only in Google's own subset, ``json_schema`` = any
     strict_tools          True: ``strict`` on tools is understood
     """
 
@@ -73,6 +76,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_field: str | None = None
     replay_reasoning: bool | None = None
     thinking: Literal["enabled", "adaptive", "levels", "none"] | None = None
+    thinking_budget: tuple[int, int] | None = None
+    schema: Literal["json_schema", "openapi"] | None = None
     strict_tools: bool | None = None
 
     def over(self, base: Quirks) -> Quirks:

@@ -11,6 +11,7 @@ from hashlib import sha256
 
 _ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _NINE = re.compile(r"[A-Za-z0-9]{9}\Z")
+_NOT_FIRST = tuple("0123456789-")
 _NAME_ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -71,9 +72,14 @@ class CallIds:
         return candidate
 
 
-def legal_name(original: str, limit: int, salt: str = "") -> str:
-    """``original`` if it matches [a-zA-Z0-9_-]{1,limit}, else a readable head, ``_`` and 8 hex digits."""
+def legal_name(original: str, limit: int, salt: str = "", *, letter_first: bool = False) -> str:
+    """``original`` if it matches [a-zA-Z0-9_-]{1,limit}, else a readable head, ``_`` and 8 hex digits.
+
+    ``letter_first``: it must not begin with a digit or a hyphen.
+    """
     clean = _NAME_ILLEGAL.sub("_", original)
+    if letter_first and clean[:1] in _NOT_FIRST:
+        clean = f"_{clean}"
     if clean == original and 0 < len(original) <= limit and not salt:
         return original
     head = clean[: limit - 9] or "tool"
@@ -83,15 +89,16 @@ def legal_name(original: str, limit: int, salt: str = "") -> str:
 class ToolNames:
     """The client's tool names ↔ the names sent upstream, for one request."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, letter_first: bool = False) -> None:
         self._limit = limit
+        self._letter_first = letter_first
         self._sent: dict[str, str] = {}
         self._taken: set[str] = set()
 
     def reserve(self, names: list[str]) -> None:
         """Let every name that is legal already keep itself, whatever comes before it."""
         for name in names:
-            if legal_name(name, self._limit) == name:
+            if self._legal(name) == name:
                 self._sent[name] = name
                 self._taken.add(name)
 
@@ -100,14 +107,17 @@ class ToolNames:
         known = self._sent.get(name)
         if known is not None:
             return known
-        candidate = legal_name(name, self._limit)
+        candidate = self._legal(name)
         salt = 0
         while candidate in self._taken:
             salt += 1
-            candidate = legal_name(name, self._limit, str(salt))
+            candidate = self._legal(name, str(salt))
         self._sent[name] = candidate
         self._taken.add(candidate)
         return candidate
+
+    def _legal(self, name: str, salt: str = "") -> str:
+        return legal_name(name, self._limit, salt, letter_first=self._letter_first)
 
     def restore(self) -> dict[str, str]:
         """Names sent upstream → the client's own, only those that differ."""

@@ -42,7 +42,7 @@ def normalise(request: ChatRequest, profile: Profile, target: str, *, ops: Ops =
     a tool choice without its tool.
     """
     rules = registry()[target].rules
-    names = ToolNames(rules.name_limit)
+    names = ToolNames(rules.name_limit, letter_first=rules.name_letter_first)
     tools, choice = fit_tools(request, target, rules, profile.quirks, names, ops)
     if request.origin != target and request.extra:
         for key in request.extra:

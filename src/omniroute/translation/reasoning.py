@@ -46,6 +46,8 @@ def fit_reasoning(request: ChatRequest, turns: list[Message], profile: Profile, 
     if off or unable:
         note(ops, "reasoning-off" if off else "reasoning-unsupported", "dropped", "reasoning")
         return unchanged
+    if rules.reasoning == "budget":
+        return Thought(wanted, request.max_tokens)
     if rules.reasoning == "effort":
         effort = None if _only_shown(wanted) else effort_of(wanted)
         return Thought(Reasoning(effort=effort, visible=wanted.visible), request.max_tokens)

@@ -26,6 +26,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     id_chars           regular expression class of legal tool call id characters, None = anything
     id_limit           longest tool call id
     name_limit         longest tool name ([a-zA-Z0-9_-] in every format)
+    name_letter_first  a tool name must begin with a letter or underscore
     custom_tools       free-form tools exist
     strict_tools       ``strict`` on tools is understood unless a quirk says otherwise
     flat_schema        a tool schema must not have anyOf, oneOf or allOf at its top
@@ -39,7 +40,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     blank_stop         stop sequences of white space are accepted
     user_limit         longest end-user id; longer ones are hashed
     cache_marks        most cache marks per request, 0 = the format has none
-    reasoning          how thinking is asked for
+    reasoning          how thinking is asked for; ``budget``: as the client said it, the encoder knows what each model takes
     reasoning_off      "do not think" is said, not left out
     signed_thinking    thinking in the history is taken back only with a proof of its own vendor
     json_object        "any JSON object" can be asked for
@@ -60,6 +61,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     id_chars: str | None = None
     id_limit: int = 64
     name_limit: int = 64
+    name_letter_first: bool = False
     custom_tools: bool = False
     strict_tools: bool = False
     flat_schema: bool = False
@@ -73,7 +75,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     blank_stop: bool = True
     user_limit: int = 128
     cache_marks: int = 0
-    reasoning: Literal["effort", "thinking", "none"] = "none"
+    reasoning: Literal["effort", "thinking", "budget", "none"] = "none"
     reasoning_off: bool = False
     signed_thinking: bool = False
     json_object: bool = True

@@ -229,6 +229,14 @@ def _encode_message(answer: ChatResponse, refusal: str) -> dict[str, Any]:
     return message
 
 
+def _cited_range(citation: dict[str, Any], start: int, end: int) -> dict[str, int]:
+    """What of the joined text a citation is about: its own range within its text, or all of that text."""
+    first, last = citation.get("start_index"), citation.get("end_index")
+    if isinstance(first, int) and isinstance(last, int) and 0 <= first < last <= end - start:
+        return {"start_index": start + first, "end_index": start + last}
+    return {"start_index": start, "end_index": end}
+
+
 def _encode_annotations(texts: list[Text], origin: str) -> list[dict[str, Any]]:
     """Citations that have a URL, as ranges of the joined text (in characters)."""
     annotations: list[dict[str, Any]] = []
@@ -239,7 +247,7 @@ def _encode_annotations(texts: list[Text], origin: str) -> list[dict[str, Any]]:
             if origin == NAME:
                 annotations.append(citation)
             elif isinstance(citation.get("url"), str):
-                place = {"start_index": start, "end_index": end}
+                place = _cited_range(citation, start, end)
                 cited = {"url": citation["url"], "title": str(citation.get("title") or ""), **place}
                 annotations.append({"type": "url_citation", "url_citation": cited})
         start = end
