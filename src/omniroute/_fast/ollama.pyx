@@ -14,7 +14,6 @@ from omniroute._fast.events cimport (
 )
 from omniroute._fast.lanes cimport MOST_WAITING
 from omniroute._fast.ollama_decoder cimport ollama_error
-from omniroute._fast.scan cimport same
 from omniroute._fast.stream cimport Encoder, json_text
 from omniroute._fast.usage cimport known
 
@@ -92,14 +91,8 @@ cdef class OllamaEncoder(Encoder):
         puts(&self.out, b'","done":false}\n' if self.generate else b'"},"done":false}\n')
 
     cdef void _media(self, const Event *event) noexcept:
-        """An image; of another file, and where there is no place for images, a note says that it was there."""
+        """A note: messages have a field for images, but in an answer clients of the official library fail on it."""
         cdef Event note = event[0]
-        if event.a.n >= 6 and same(event.a.p, 6, b"image/") and not self.generate:
-            put_buffer(&self.out, &self.prefix)
-            puts(&self.out, b'"message":{"role":"assistant","content":"","images":["')
-            put_string(&self.out, &event.b)
-            puts(&self.out, b'"]},"done":false}\n')
-            return
         note.block = TEXT
         note.a = utf8(MEDIA_NOTE, <Py_ssize_t> strlen(MEDIA_NOTE))
         self._delta(&note)

@@ -71,13 +71,10 @@ def encode_response(response: ChatResponse, meta: StreamMeta) -> bytes:
     """The answer for an Ollama client. A first choice only: this dialect has no others."""
     answer = restore_calls(response, meta.tool_names, meta.id, RULES)
     calls = [encode_call(part) for part in answer.parts if isinstance(part, ToolCall)]
-    images = [part.data for part in answer.parts if isinstance(part, Media) and part.kind == "image" and part.data is not None]
-    message: dict[str, Any] = {"role": "assistant", "content": answer_text(answer, images=True)}
+    message: dict[str, Any] = {"role": "assistant", "content": answer_text(answer)}
     thinking = answer_thinking(answer)
     if thinking:
         message["thinking"] = thinking
-    if images:
-        message["images"] = images
     if calls:
         message["tool_calls"] = calls
     return write_answer({"message": message}, answer, meta)
@@ -106,15 +103,16 @@ def write_answer(content: dict[str, Any], answer: ChatResponse, meta: StreamMeta
         raise bad_answer("The provider's answer cannot be written as JSON.") from error
 
 
-def answer_text(answer: ChatResponse, *, images: bool) -> str:
-    """Everything a client shows: texts as fragments of one answer, notes for what has no form. ``images`` travel beside it."""
-    return "".join(_shown(part, images) for part in answer.parts)
+def answer_text(answer: ChatResponse) -> str:
+    """Everything a client shows: texts as fragments of one answer, notes for what has no form. Images are among that: messages
+    have a field for them, but in an answer clients of the official library fail on it."""
+    return "".join(_shown(part) for part in answer.parts)
 
 
-def _shown(part: Part, images: bool) -> str:
+def _shown(part: Part) -> str:
     if isinstance(part, Text | Refusal):
         return part.text
-    if isinstance(part, Media) and not (images and part.kind == "image" and part.data is not None):
+    if isinstance(part, Media):
         return omitted(part.kind, part.url).text
     if isinstance(part, Opaque) and isinstance(part.value, dict):
         return string(part.value, "transcript")

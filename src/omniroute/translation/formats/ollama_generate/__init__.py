@@ -23,7 +23,7 @@ def _encoder(meta: StreamMeta) -> Encoder:
 
 def _encode_response(response: ChatResponse, meta: StreamMeta) -> bytes:
     """The answer as ``response`` text, with ``thinking`` beside it; there are no tools here."""
-    content: dict[str, Any] = {"response": answer_text(response, images=False)}
+    content: dict[str, Any] = {"response": answer_text(response)}
     thinking = answer_thinking(response)
     return write_answer({**content, "thinking": thinking} if thinking else content, response, meta)
 
