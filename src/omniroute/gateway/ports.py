@@ -19,11 +19,22 @@ class ClientGone(Exception):
 class Exchange(Protocol):
     """The client's side of one request. Header names are lower case; ``sent`` counts the body bytes written so far."""
 
-    request_id: str
-    method: str
-    path: str
-    started: bool
-    sent: int
+    @property
+    def request_id(self) -> str: ...
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def started(self) -> bool:
+        """The response has begun: nothing else can be answered any more."""
+        ...
+
+    @property
+    def sent(self) -> int: ...
 
     def header(self, name: str) -> str | None:
         """The first header of that name, decoded as latin-1."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import Any
 
 import structlog
 
-from omniroute.core.errors import Fault, OmniRouteError, RequestError, Unavailable
+from omniroute.core.errors import BadRequest, Fault, OmniRouteError, RequestError, Unavailable
 from omniroute.core.ids import Clock
 from omniroute.core.registry import Registry
 from omniroute.gateway import ollama_models
+from omniroute.gateway.context import Context
+from omniroute.gateway.conversations import Conversations, Remembering, resume
 from omniroute.gateway.counting import count_tokens, target_of
 from omniroute.gateway.egress import JSON_TYPE, send_error
 from omniroute.gateway.ingress import admit, confine
@@ -20,7 +23,7 @@ from omniroute.gateway.pipeline import Pipeline, TransportFor
 from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange, Recorder
 from omniroute.routing.snapshot import Snapshot
-from omniroute.translation.format import Format
+from omniroute.translation.format import Format, History
 from omniroute.upstream.executor import Executor
 
 log = structlog.get_logger("omniroute.gateway")
@@ -50,6 +53,7 @@ class Gateway:
         self._snapshot = snapshot
         self._digest = digest
         self._transport_for = transport_for
+        self.conversations = Conversations(clock)
         self._clock = clock
 
     async def settled(self) -> None:
@@ -123,11 +127,40 @@ class Gateway:
             context = await admit(exchange, format, snapshot, self._digest, self._clock, model=model, stream=stream, array=array)
             if provider is not None:
                 confine(context, provider)
+            if format.history is not None:
+                self._go_on(context, format.history)
             await self.pipeline.run(context)
         finally:
             self.in_flight -= 1
             if not self.in_flight:
                 self._idle.set()
+
+    def _go_on(self, context: Context, history: History) -> None:
+        """Take up an earlier response, and keep this one for a later request where the client lets us."""
+        native = target_of(context).format == context.format.name
+        resume(context, history, self.conversations, native=native)
+        raw = context.envelope.raw("store")
+        if raw is None or raw != b"false":
+            context.exchange = Remembering(context.exchange, context, history, self.conversations)
+
+    async def stored(self, exchange: Exchange, format_name: str, response_id: str, part: str = "") -> None:
+        """A kept response: GET gives it (or, for ``part`` = ``input_items``, a page of its input), DELETE forgets it."""
+        format = self.formats[format_name]
+        history = format.history
+        if history is None:
+            raise ValueError(f"{format_name} keeps no history")
+
+        async def answer(exchange: Exchange, format: Format) -> None:
+            grant = authenticate(exchange, self._snapshot(), self._digest, self._clock.now())
+            if exchange.method == "DELETE":
+                self.conversations.delete(grant, response_id)
+                body = history.deleted(response_id)
+            else:
+                kept = self.conversations.get(grant, response_id)
+                body = kept.response if not part else history.page(kept, **_page_of(exchange))
+            await exchange.respond(200, [JSON_TYPE], body)
+
+        await self._guard(exchange, format, answer)
 
     async def _count(self, exchange: Exchange, format: Format, *, model: str | None) -> None:
         context = await admit(exchange, format, self._snapshot(), self._digest, self._clock, model=model)
@@ -162,3 +195,10 @@ class Gateway:
             format,
             OmniRouteError(f"OmniRoute failed to serve this request; its log has the details under {exchange.request_id}."),
         )
+
+
+def _page_of(exchange: Exchange) -> dict[str, Any]:
+    limit = exchange.query("limit") or "20"
+    if not limit.isdigit():
+        raise BadRequest("limit must be a whole number.", param="limit")
+    return {"after": exchange.query("after"), "limit": int(limit), "ascending": exchange.query("order") == "asc"}

@@ -26,6 +26,7 @@ Handler = Callable[[AsgiExchange], Awaitable[None]]
 
 _MODEL_PREFIXES = ("/v1/models/", "/models/")
 _PROVIDERS = "/v1/providers/"
+_RESPONSES = "/v1/responses/"
 # Google's JavaScript SDK asks under /v1, everybody else under /v1beta; some put our /v1 before that.
 _GEMINI_BASES = ("/v1beta", "/v1", "/v1/v1beta", "")
 _GEMINI_VERBS = ("generateContent", "streamGenerateContent", "countTokens")
@@ -51,6 +52,7 @@ class Front:
         self._add("POST", "openai_chat", self._chat, "/v1/chat/completions", "/chat/completions")
         self._add("POST", "anthropic", self._messages, "/v1/messages", "/messages")
         self._add("POST", "anthropic", self._count, "/v1/messages/count_tokens", "/messages/count_tokens")
+        self._add("POST", "openai_responses", self._chat_in("openai_responses"), "/v1/responses", "/responses")
         self._add("POST", "openai_completions", self._chat_in("openai_completions"), "/v1/completions", "/completions")
         self._add("POST", "ollama", self._chat_in("ollama"), "/api/chat", "/v1/api/chat")
         self._add("POST", "ollama", self._chat_in("ollama_generate"), "/api/generate", "/v1/api/generate")
@@ -117,9 +119,27 @@ class Front:
             dialect = _PROVIDER_PATHS.get(rest.rstrip("/"))
             if dialect is not None and dialect in self._gateway.formats:
                 return ("POST", dialect, self._chat_in(dialect, unquote(provider)))
+        if path.startswith(_RESPONSES):
+            return self._stored_route(path.removeprefix(_RESPONSES).rstrip("/"))
         if path.startswith("/v1/"):
             return ("*", "anthropic" if path.startswith("/v1/messages") else "openai_chat", self._unknown)
         return None
+
+    def _stored_route(self, rest: str) -> tuple[str, str, Handler]:
+        """``{id}`` (GET, DELETE) and ``{id}/input_items`` (GET) of a kept response."""
+        response_id, slash, part = rest.partition("/")
+        if not response_id or (slash and part != "input_items"):
+            return ("*", "openai_responses", self._unknown)
+
+        async def stored(exchange: AsgiExchange) -> None:
+            allowed = ("GET", "HEAD") if part else ("GET", "HEAD", "DELETE")
+            if exchange.method not in allowed:
+                error = MethodNotAllowed(f"{exchange.path} takes {' or '.join(allowed)}, not {exchange.method}.")
+                await self._gateway.refuse(exchange, "openai_responses", error)
+                return
+            await self._gateway.stored(exchange, "openai_responses", unquote(response_id), part)
+
+        return ("*", "openai_responses", stored)
 
     def _gemini_route(self, path: str, provider: str | None = None) -> tuple[str, str, Handler] | None:
         """``…/models/{model}:{verb}``, and everything under /v1beta. Model ids may hold slashes and colons."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -61,6 +61,42 @@ class Framing(Protocol):
         ...
 
 
+class Stored(Protocol):
+    """A finished response and what led to it, as its format keeps it; ``size`` in bytes."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def response(self) -> bytes: ...
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """How a dialect lets a request go on from an earlier response. Pure functions over bodies.
+
+    terminal      what the last event of a stream begins with; its answer is in that event
+    wants_storage whether a request lets its response be kept
+    previous_id   the response a request goes on from
+    resume        the request made whole
+    remember      (request, response) → what to keep
+    finished      the response in the end of a stream, None when it failed
+    page          a page of the kept input: (stored, after, limit, ascending)
+    deleted       the answer to a deletion
+    """
+
+    terminal: tuple[bytes, ...]
+    wants_storage: Callable[[bytes], bool]
+    previous_id: Callable[[bytes], str | None]
+    resume: Callable[[bytes, Any], bytes]
+    remember: Callable[[bytes, bytes], Stored]
+    finished: Callable[[bytes], bytes | None]
+    page: Callable[..., bytes]
+    deleted: Callable[[str], bytes]
+
+
 class Format(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format.
 
@@ -86,6 +122,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     model_in_url      model and stream switch stand in the URL, not in the body
     array             turns a stream of this dialect into one JSON array of its events, None where that does not exist
     count_key         the field of a token count's answer
+    history           how a request goes on from an earlier response, None where the dialect is stateless
     """
 
     name: str
@@ -111,6 +148,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     model_in_url: bool = False
     array: Callable[[], Framing] | None = None
     count_key: str = "input_tokens"
+    history: History | None = None
 
 
 @cache

@@ -9,6 +9,7 @@ from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.formats.openai_responses.calls import finisher, native_kind
 from omniroute.translation.formats.openai_responses.echo import client_tools, echo
 from omniroute.translation.formats.openai_responses.errors import encode_error, error_status
+from omniroute.translation.formats.openai_responses.history import HISTORY
 from omniroute.translation.formats.openai_responses.inplace import adjust, wants_usage
 from omniroute.translation.formats.openai_responses.request import decode_request, encode_request
 from omniroute.translation.formats.openai_responses.response import decode_response, encode_response
@@ -52,6 +53,7 @@ FORMAT = Format(
     error_status=error_status,
     adjust=adjust,
     wants_usage=wants_usage,
+    history=HISTORY,
     forward_headers=frozenset(
         {"openai-organization", "openai-project", "openai-beta", "originator", "session-id", "session_id", "thread-id"}
     ),

@@ -13,9 +13,10 @@ from omniroute.core import json
 from omniroute.core.errors import BadRequest
 from omniroute.translation import read
 from omniroute.translation.answers import answer_object, bad_answer, string
+from omniroute.translation.format import History
 from omniroute.translation.formats.openai_responses.input import input_items
 
-_TERMINAL = (b"event: response.completed\n", b"event: response.incomplete\n")
+TERMINAL = (b"event: response.completed\n", b"event: response.incomplete\n")
 _PAGE = 20
 _LARGEST_PAGE = 100
 # Of the items an answer consists of: given by the server, meaningless to another upstream.
@@ -109,7 +110,7 @@ def _without_ours(item: Any) -> Any:
 
 def finished_response(written: bytes) -> bytes | None:
     """The response object in the terminal event of a stream, if ``written`` (whole events) holds it; None for a failed one."""
-    for word in _TERMINAL:
+    for word in TERMINAL:
         start = written.rfind(word)
         if start < 0:
             continue
@@ -146,3 +147,15 @@ def input_page(stored: Stored, *, after: str | None = None, limit: int = _PAGE, 
 def deleted(response_id: str) -> bytes:
     """The answer to a deletion."""
     return json.dumps({"id": response_id, "object": "response", "deleted": True})
+
+
+HISTORY = History(
+    terminal=TERMINAL,
+    wants_storage=wants_storage,
+    previous_id=previous_id,
+    resume=resume,
+    remember=remember,
+    finished=finished_response,
+    page=input_page,
+    deleted=deleted,
+)
