@@ -1,6 +1,7 @@
 """Typed surface of the compiled stream codecs. A codec never raises on bad input: it reports an ERROR event."""
 
 from omniroute._fast.collect import Collector as Collector
+from omniroute._fast.filters import Filter
 from omniroute._fast.replay import Replayer as Replayer
 from omniroute._fast.stream import Decoder as Decoder
 from omniroute._fast.stream import Encoder as Encoder
@@ -25,7 +26,8 @@ class Bridge:
     terminator, or an error of the upstream, is dropped.
 
     ``comments`` allows keep-alives as SSE comments to dialects without a ping of their own. ``limit`` is the number of bytes one
-    event may have; a larger one is an error. Use a decoder and an encoder for one bridge only.
+    event may have; a larger one is an error. ``through`` are filters the events pass on their way to the encoder, in order (in
+    pass-through they see the events, the bytes stay). Use a decoder and an encoder for one bridge only.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Bridge:
         hide_usage: bool = False,
         comments: bool = False,
         limit: int = 67108864,
+        through: tuple[Filter, ...] = (),
     ) -> None: ...
     def feed(self, data: bytes) -> bytes: ...
     def finish(self) -> bytes:

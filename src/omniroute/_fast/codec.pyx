@@ -9,6 +9,7 @@ from omniroute._fast.events cimport (
     ERROR, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_STOP, STOP_TOOL, Event, prepare,
     utf8,
 )
+from omniroute._fast.filters cimport Filter
 from omniroute._fast.ndjson cimport Lines
 from omniroute._fast.sse cimport LARGEST_EVENT, Splitter, Sse
 from omniroute._fast.stream cimport HIDDEN, SKIPPED, TAKEN
@@ -51,14 +52,18 @@ cdef class Bridge:
 
     def __init__(
         self, stream.Decoder decoder not None, stream.Encoder encoder=None, *, bint hide_usage=False, bint comments=False,
-        Py_ssize_t limit=LARGEST_EVENT,
+        Py_ssize_t limit=LARGEST_EVENT, tuple through=(),
     ):
+        cdef Filter filter
         self.decoder = decoder
         self.encoder = encoder
         self.tap = decoder.tap
         self.hide_usage = hide_usage
         self.comments = comments
         decoder.encoder = encoder
+        for filter in reversed(through):
+            filter.next = decoder.encoder
+            decoder.encoder = filter
         decoder.splitter.limit = limit
 
     def __dealloc__(self):
