@@ -1,7 +1,8 @@
 """ScriptedUpstream: Starlette and sse-starlette on a real socket, run inside the test's own event loop.
 
-It speaks OpenAI chat (``/v1/chat/completions``, ``/v1/models``), Anthropic (``/v1/messages``, ``/v1/messages/count_tokens``) and
-Ollama (``/api/chat``, ``/api/tags``), answers what the queued scripts say, keeps every request as it came, and notices the moment a client goes away.
+It speaks OpenAI chat and Responses (``/v1/chat/completions``, ``/v1/responses``, ``/v1/models``), Anthropic (``/v1/messages``,
+``/v1/messages/count_tokens``), Gemini (``/v1beta/models/…``) and Ollama (``/api/chat``, ``/api/tags``), answers what the queued
+scripts say, keeps every request as it came, and notices the moment a client goes away.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import AppStatus
@@ -28,7 +30,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from upstream.dialects import Anthropic, Dialect, Event, OpenAIChat, compact, sse
+from upstream.gemini_dialect import Gemini, crlf_event
 from upstream.ollama_dialect import Ollama, line
+from upstream.responses_dialect import Responses
 from upstream.script import Fault, Script, Text
 
 _HALF_MARK = "\ufffe"
@@ -63,6 +67,9 @@ class Received:
 
     @property
     def model(self) -> str | None:
+        head, found, rest = self.path.partition("/models/")
+        if found and head == "/v1beta":
+            return unquote(rest).rpartition(":")[0]
         try:
             value = self.json().get("model")
         except (ValueError, AttributeError):
@@ -132,6 +139,11 @@ class ScriptedUpstream:
         return self.url
 
     @property
+    def gemini_base_url(self) -> str:
+        """Base of a ``gemini`` node: + ``/models/{model}:generateContent``."""
+        return f"{self.url}/v1beta"
+
+    @property
     def ollama_base_url(self) -> str:
         """Base of an ``ollama`` node: + ``/api/chat``."""
         return self.url
@@ -181,9 +193,12 @@ class ScriptedUpstream:
         return Starlette(
             routes=[
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
+                Route("/v1/responses", self._responses, methods=["POST"]),
                 Route("/v1/messages", self._messages, methods=["POST"]),
                 Route("/v1/messages/count_tokens", self._count_tokens, methods=["POST"]),
                 Route("/v1/models", self._list_models, methods=["GET"]),
+                Route("/v1beta/models/{name:path}", self._gemini, methods=["POST"]),
+                Route("/v1beta/models", self._gemini_models, methods=["GET"]),
                 Route("/api/chat", self._ollama, methods=["POST"]),
                 Route("/api/tags", self._tags, methods=["GET"]),
             ]
@@ -192,8 +207,24 @@ class ScriptedUpstream:
     async def _chat(self, request: Request) -> Response:
         return await self._answer(request, OpenAIChat())
 
+    async def _responses(self, request: Request) -> Response:
+        return await self._answer(request, Responses())
+
     async def _messages(self, request: Request) -> Response:
         return await self._answer(request, Anthropic())
+
+    async def _gemini(self, request: Request) -> Response:
+        model, _, verb = request.path_params["name"].rpartition(":")
+        if verb == "countTokens":
+            await self._note(request)
+            if self.input_tokens is None:
+                return JSONResponse(Gemini().error(Script(status=404, message="not here")), 404)
+            return JSONResponse({"totalTokens": self.input_tokens})
+        return await self._answer(request, Gemini(), said={"model": model, "stream": verb == "streamGenerateContent"})
+
+    async def _gemini_models(self, request: Request) -> Response:
+        await self._note(request)
+        return JSONResponse({"models": [{"name": f"models/{name}"} for name in self.models]})
 
     async def _ollama(self, request: Request) -> Response:
         return await self._answer(request, Ollama())
@@ -232,6 +263,7 @@ class ScriptedUpstream:
             self.key is not None
             and received.header("authorization") != f"Bearer {self.key}"
             and received.header("x-api-key") != self.key
+            and received.header("x-goog-api-key") != self.key
         ):
             return Script(status=401, message="Incorrect API key provided", code="invalid_api_key")
         for index, queued in enumerate(self._queue):
@@ -240,12 +272,15 @@ class ScriptedUpstream:
                 return queued.script
         return self.default if isinstance(self.default, Script) else self.default(received)
 
-    async def _answer(self, request: Request, dialect: Dialect, script: Script | None = None) -> Response:
+    async def _answer(
+        self, request: Request, dialect: Dialect, script: Script | None = None, *, said: Mapping[str, Any] | None = None
+    ) -> Response:
+        """``said``: what the URL says instead of the body."""
         received = await self._note(request)
         script = script or self._script_for(received)
         received.script = script
         try:
-            body = received.json()
+            body = {**received.json(), **(said or {})}
         except ValueError:
             script, body = Script(status=400, message="the body is not JSON"), {}
         if script.latency:
@@ -328,6 +363,8 @@ class _Reply:
         events = self.dialect.stream(script, self.body)
         if lines:
             return self._streaming(self._lined([line(event) for event in events]), "application/x-ndjson")
+        if isinstance(self.dialect, Gemini):
+            return self._streaming(self._lined([crlf_event(event) for event in events]), "text/event-stream")
         if script.fault is None:
             kind = script.content_type or "text/event-stream"
             return EventSourceResponse(self._paced(events), script.status, dict(script.headers), kind, sep="\n", ping=0)

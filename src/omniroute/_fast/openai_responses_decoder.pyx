@@ -144,7 +144,7 @@ cdef class OpenAIResponsesDecoder(Decoder):
             return
         self.begun = True
         prepare(&event, START)
-        if is_object(response):
+        if response != NULL and is_object(response):
             find(response, b"id", &found)
             text_of(&found, &event.a)
             find(response, b"model", &found)
