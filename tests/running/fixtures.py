@@ -13,6 +13,7 @@ import anthropic
 import httpx
 import openai
 import pytest_asyncio
+from google import genai
 
 from omniroute.core.ids import SystemClock
 from omniroute.server.app import OmniRoute
@@ -38,6 +39,12 @@ class Server:
     def anthropic(self, api_key: str = "none") -> anthropic.AsyncAnthropic:
         client = anthropic.AsyncAnthropic(base_url=self.url, api_key=api_key, max_retries=0)
         self.closing.push_async_callback(client.close)
+        return client
+
+    def gemini(self, api_key: str = "none") -> genai.Client:
+        """Use its ``aio``."""
+        client = genai.Client(api_key=api_key, http_options=genai.types.HttpOptions(base_url=self.url))
+        self.closing.push_async_callback(client.aio.aclose)
         return client
 
     async def usage(self) -> list[Any]:
@@ -85,7 +92,8 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
 
 
 def nodes(upstream: ScriptedUpstream, extra: str = "") -> str:
-    """Nodes over the scripted upstream: ``oa/…`` in the Chat dialect, ``an/…`` in the Anthropic one, ``ol/…`` in Ollama's."""
+    """Nodes over the scripted upstream: ``oa/…`` in the Chat dialect, ``an/…`` in the Anthropic one, ``re/…`` in the Responses
+    one, ``ge/…`` in Gemini's, ``ol/…`` in Ollama's."""
     return f"""
 [nodes.oa]
 format = "openai_chat"
@@ -96,6 +104,16 @@ api_key = "upstream-key-oa"
 format = "anthropic"
 base_url = "{upstream.anthropic_base_url}"
 api_key = "upstream-key-an"
+{extra}
+[nodes.re]
+format = "openai_responses"
+base_url = "{upstream.openai_base_url}"
+api_key = "upstream-key-re"
+{extra}
+[nodes.ge]
+format = "gemini"
+base_url = "{upstream.gemini_base_url}"
+api_key = "upstream-key-ge"
 {extra}
 [nodes.ol]
 format = "ollama"
