@@ -10,6 +10,7 @@ from libc.string cimport memcmp
 from omniroute._fast.buffer cimport Buffer, put_bytes, put_string, put_value, puts
 from omniroute._fast.envelope cimport DEPTH, Fault, skip_space, skip_value
 from omniroute._fast.events cimport JSON, Slice, utf8
+from omniroute._fast.scan cimport Member, Value, Walk, enter, key_is, next_member, text_of
 
 
 cdef enum:
@@ -45,3 +46,37 @@ cdef inline void put_arguments(Buffer *out, const Buffer *plain) noexcept nogil:
         puts(out, b'{"value":')
         put_value(out, &text)
         puts(out, b"}")
+
+
+cdef inline void put_input(Buffer *out, const Buffer *plain) noexcept nogil:
+    """The input of a free-form tool that travelled as ``{"input": "…"}``, as JSON string content; other text as it is.
+
+    The same as ``translation.calls.unwrap_input``.
+    """
+    cdef const unsigned char *end = <const unsigned char *> plain.data + plain.size
+    cdef const unsigned char *p = skip_space(<const unsigned char *> plain.data, end)
+    cdef const unsigned char *behind
+    cdef Py_ssize_t elements = 0
+    cdef int members = 0
+    cdef Fault fault
+    cdef Slice text = utf8(plain.data, plain.size)
+    cdef Slice inner
+    cdef Value value
+    cdef Walk walk
+    cdef Member member
+    cdef bint found = False
+    if p == end:
+        return
+    behind = skip_value(p, end, DEPTH - DEEPEST, &elements, &fault) if p[0] == c'{' else NULL
+    if behind != NULL and skip_space(behind, end) == end:
+        value.p = <const char *> p
+        value.end = <const char *> behind
+        enter(&walk, &value)
+        while next_member(&walk, &member):
+            members += 1
+            found = key_is(&member, b"input") and text_of(&member.value, &inner)
+        if members == 0:
+            return
+        if members == 1 and found:
+            text = inner
+    put_string(out, &text)

@@ -10,6 +10,8 @@ cdef struct ToolLane:
     int index                       # of the block
     int ordinal                     # the client's tool call index
     bint some                       # argument bytes were sent
+    bint custom                     # a free-form tool of the client's: its input is sent whole at the end
+    Buffer given                    # arguments of such a call, plain text
 
 cdef class OpenAIChatEncoder(Encoder):
     cdef Buffer prefix              # data: {"id":…,"model":"…",
@@ -26,6 +28,7 @@ cdef class OpenAIChatEncoder(Encoder):
     cdef bint begun
     cdef bint refused               # refusal text was sent
     cdef bint include_usage
+    cdef frozenset custom_tools     # the client's own names of them
     cdef Usage usage
 
     cdef void _begin(self) noexcept
@@ -34,6 +37,8 @@ cdef class OpenAIChatEncoder(Encoder):
     cdef ToolLane *_lane(self, int index) noexcept
     cdef void _arguments(self, int index, const Slice *text) noexcept
     cdef void _open_tool(self, const Event *event) noexcept
+    cdef bint _is_custom(self, const Slice *name) noexcept
+    cdef void _input(self, const ToolLane *lane) noexcept
     cdef void _image(self, const Event *event) noexcept
     cdef void _cite(self, const Event *event) noexcept
     cdef void _annotate(self) noexcept

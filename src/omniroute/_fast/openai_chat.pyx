@@ -3,7 +3,10 @@
 
 from libc.stdlib cimport free, realloc
 
-from omniroute._fast.buffer cimport Buffer, character_count, fresh, put_buffer, put_bytes, put_int, put_string, puts, release
+from omniroute._fast.arguments cimport put_input
+from omniroute._fast.buffer cimport (
+    Buffer, character_count, fresh, put_buffer, put_bytes, put_int, put_plain, put_string, puts, release,
+)
 from omniroute._fast.events cimport (
     BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, MEDIA, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_REFUSAL,
     STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, merge, nothing_stated, utf8,
@@ -33,9 +36,12 @@ cdef bytes string_content(const Slice *text):
 cdef class OpenAIChatEncoder(Encoder):
     """Writes the stream an OpenAI client expects: role, deltas, finish chunk, usage chunk if asked for, ``[DONE]``."""
 
-    def __init__(self, str id not None, str model not None, long long created, bint include_usage=False, tool_names=None):
+    def __init__(
+        self, str id not None, str model not None, long long created, bint include_usage=False, tool_names=None, custom_tools=(),
+    ):
         cdef bytes text
         self.include_usage = include_usage
+        self.custom_tools = frozenset(custom_tools)
         self.tool_names = dict(tool_names) if tool_names else None
         self.usage = nothing_stated()
         puts(&self.prefix, b'data: {"id":"')
@@ -53,8 +59,11 @@ cdef class OpenAIChatEncoder(Encoder):
             raise MemoryError
 
     def __dealloc__(self):
+        cdef int i
         release(&self.prefix)
         release(&self.head)
+        for i in range(self.count):
+            release(&self.lanes[i].given)
         free(self.lanes)
 
     cdef void put(self, const Event *event) noexcept:
@@ -128,6 +137,9 @@ cdef class OpenAIChatEncoder(Encoder):
         cdef ToolLane *lane = self._lane(index)
         if lane == NULL or text.n == 0:
             return
+        if lane.custom:
+            put_plain(&lane.given, text)
+            return
         lane.some = True
         put_buffer(&self.out, &self.head)
         puts(&self.out, b'"tool_calls":[{"index":')
@@ -149,16 +161,52 @@ cdef class OpenAIChatEncoder(Encoder):
         self.lanes[self.count].index = event.index
         self.lanes[self.count].ordinal = self.count
         self.lanes[self.count].some = False
+        self.lanes[self.count].custom = self._is_custom(&event.b)
+        self.lanes[self.count].given = fresh()
         put_buffer(&self.out, &self.head)
         puts(&self.out, b'"tool_calls":[{"index":')
         put_int(&self.out, self.count)
         puts(&self.out, b',"id":"')
         put_string(&self.out, &event.a)
-        puts(&self.out, b'","type":"function","function":{"name":"')
-        self.put_name(&self.out, &event.b)
-        puts(&self.out, b'","arguments":""}}]')
+        if self.lanes[self.count].custom:
+            puts(&self.out, b'","type":"custom","custom":{"name":"')
+            self.put_name(&self.out, &event.b)
+            puts(&self.out, b'","input":""}}]')
+        else:
+            puts(&self.out, b'","type":"function","function":{"name":"')
+            self.put_name(&self.out, &event.b)
+            puts(&self.out, b'","arguments":""}}]')
         self._tail()
         self.count += 1
+
+    cdef bint _is_custom(self, const Slice *name) noexcept:
+        """Whether the client gave that tool as a free-form one; upstream it may have been a function of one ``input``."""
+        cdef Buffer plain = fresh()
+        cdef bint custom = False
+        if not self.custom_tools:
+            return False
+        put_plain(&plain, name)
+        try:
+            known = plain.data[:plain.size].decode("utf-8", "replace")
+            if self.tool_names is not None:
+                known = self.tool_names.get(known, known)
+            custom = known in self.custom_tools
+        except MemoryError:
+            self.out.failed = True
+        release(&plain)
+        return custom
+
+    cdef void _input(self, const ToolLane *lane) noexcept:
+        """Whole: only the end shows whether it was wrapped."""
+        put_buffer(&self.out, &self.head)
+        puts(&self.out, b'"tool_calls":[{"index":')
+        put_int(&self.out, lane.ordinal)
+        puts(&self.out, b',"custom":{"input":"')
+        put_input(&self.out, &lane.given)
+        puts(&self.out, b'"}}]')
+        self._tail()
+        if lane.given.failed:
+            self.out.failed = True
 
     cdef void _image(self, const Event *event) noexcept:
         """As OpenRouter and its followers send images; entries of lists in deltas need an ``index``."""
@@ -230,7 +278,9 @@ cdef class OpenAIChatEncoder(Encoder):
         cdef Slice nothing = utf8(b"{}", 2)
         if self.cited is not None and lane == NULL:
             self._annotate()
-        if lane != NULL and not lane.some:
+        if lane != NULL and lane.custom:
+            self._input(lane)
+        elif lane != NULL and not lane.some:
             self._arguments(index, &nothing)
 
     cdef void _end(self) noexcept:

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from omniroute.core import json
 from omniroute.core.errors import BadAnswer, Scope, Verdict
-from omniroute.ir.request import Part, ToolCall
+from omniroute.ir.request import ChatRequest, Part, ToolCall
 from omniroute.ir.response import ChatResponse, StopReason
+from omniroute.translation.calls import unwrap_input
 from omniroute.translation.names import legal_id
 from omniroute.translation.rules import Rules
 
@@ -59,10 +60,18 @@ def invented_id(response_id: str, position: int) -> str:
     return "call_" + sha256(f"{response_id}:{position}".encode()).hexdigest()[:24]
 
 
-def restore_calls(response: ChatResponse, names: Mapping[str, str], fallback_id: str, rules: Rules) -> ChatResponse:
+def custom_tools(request: ChatRequest | None) -> frozenset[str]:
+    """The names of the free-form tools the client gave."""
+    return frozenset(tool.name for tool in request.tools if tool.kind == "custom") if request is not None else frozenset()
+
+
+def restore_calls(
+    response: ChatResponse, names: Mapping[str, str], fallback_id: str, rules: Rules, *, custom: frozenset[str] = frozenset()
+) -> ChatResponse:
     """The answer with the client's own tool names and with call ids that its dialect (``rules``) can carry.
 
-    Missing ids are made from the upstream's response id, ``fallback_id`` where there is none.
+    Missing ids are made from the upstream's response id, ``fallback_id`` where there is none. Calls of the client's ``custom``
+    tools that travelled as functions become free-form ones again.
     """
     if not any(isinstance(part, ToolCall) for part in response.parts):
         return response
@@ -72,5 +81,7 @@ def restore_calls(response: ChatResponse, names: Mapping[str, str], fallback_id:
         if isinstance(part, ToolCall):
             call_id = legal_id(part.id, rules.id_chars, rules.id_limit) if part.id else invented_id(seed, position)
             part = replace(part, id=call_id, name=names.get(part.name, part.name))
+            if part.kind == "function" and part.name in custom:
+                part = replace(part, kind="custom", arguments=unwrap_input(part.arguments))
         parts.append(part)
     return replace(response, parts=tuple(parts))

@@ -57,8 +57,12 @@ def arguments_text(value: Any) -> str:
 
 
 def unwrap_input(arguments: str) -> str:
-    """The free-form input of a custom tool that travelled as a function of one ``input`` string; else the text itself."""
+    """The free-form input of a custom tool that travelled as a function of one ``input`` string; else the text itself.
+
+    No arguments at all are an empty input."""
     value = arguments_object(arguments)
+    if not value and arguments.strip()[:1] in ("", "{"):
+        return ""
     if len(value) == 1 and isinstance(value.get("input"), str):
         inner: str = value["input"]
         return inner

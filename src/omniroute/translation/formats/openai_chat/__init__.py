@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omniroute._fast.codec import Decoder, Encoder
 from omniroute._fast.openai_chat import OpenAIChatDecoder, OpenAIChatEncoder
+from omniroute.translation.answers import custom_tools
 from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.formats.openai_chat.errors import encode_error, error_status
 from omniroute.translation.formats.openai_chat.inplace import adjust, wants_usage
@@ -19,7 +20,8 @@ def _decoder() -> Decoder:
 
 
 def _encoder(meta: StreamMeta) -> Encoder:
-    return OpenAIChatEncoder(meta.id, meta.model, meta.created, meta.include_usage, dict(meta.tool_names))
+    custom = custom_tools(meta.request)
+    return OpenAIChatEncoder(meta.id, meta.model, meta.created, meta.include_usage, dict(meta.tool_names), custom)
 
 
 FORMAT = Format(

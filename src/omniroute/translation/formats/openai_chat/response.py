@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from omniroute.core import json
 from omniroute.ir.request import Media, Opaque, Part, Refusal, Text, Thinking, ToolCall
 from omniroute.ir.response import ChatResponse, StopReason, Usage
-from omniroute.translation.answers import answer_object, bad_answer, count, restore_calls, settle_stop, string
+from omniroute.translation.answers import answer_object, bad_answer, count, custom_tools, restore_calls, settle_stop, string
 from omniroute.translation.calls import arguments_text
 from omniroute.translation.format import StreamMeta
 from omniroute.translation.formats.openai_chat.parts import NAME
@@ -186,7 +186,7 @@ def encode_response(response: ChatResponse, meta: StreamMeta) -> bytes:
 
 
 def _encode_choice(response: ChatResponse, index: int, meta: StreamMeta) -> dict[str, Any]:
-    answer = restore_calls(response, meta.tool_names, f"{meta.id}:{index}", RULES)
+    answer = restore_calls(response, meta.tool_names, f"{meta.id}:{index}", RULES, custom=custom_tools(meta.request))
     refusal = plain_text(tuple(part for part in answer.parts if isinstance(part, Refusal)), "")
     return {
         "index": index,
