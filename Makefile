@@ -25,13 +25,14 @@ BUILD_ENV := CFLAGS="-O1 -g -fsanitize=address -fno-omit-frame-pointer" LDFLAGS=
 RUN_ENV = LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
 endif
 
-.PHONY: help run test lint bench docs wheel clean
+.PHONY: help run test lint bench agents docs wheel clean
 
 help:
 	@echo 'make run     start the server on http://127.0.0.1:20128 (ARGS="--port 9000" passes flags)'
 	@echo 'make test    run every test (ARGS="-k name" passes pytest arguments)'
 	@echo 'make lint    ruff, mypy --strict, cython-lint, Cython warnings as errors'
 	@echo 'make bench   measure the server against a mock upstream on this machine'
+	@echo 'make agents  run Claude Code, Codex and Gemini CLI through a tool loop against every other dialect'
 	@echo 'make docs    write the settings tables of docs/configuration.md'
 	@echo 'make wheel   build the source archive, and the wheel from it, into dist/'
 	@echo 'make clean   remove everything make made; your data directory is not touched'
@@ -52,6 +53,10 @@ lint: $(PACKAGE) $(STAMPS)/lint
 
 bench: $(PACKAGE)
 	$(BIN)/python benchmarks/load.py $(ARGS)
+
+# Needs npm and the registry; installs the agents below build/agents. Not part of the gate.
+agents: $(PACKAGE) $(STAMPS)/test
+	$(BIN)/python tests/agents/run.py $(ARGS)
 
 docs: $(PACKAGE)
 	$(BIN)/python docs/settings_table.py

@@ -34,7 +34,13 @@ def nodes() -> None:
     ),
 )
 @click.argument("prefix")
-@click.option("--format", "format_", required=True, metavar="FORMAT", help="What the upstream speaks: openai_chat or anthropic.")
+@click.option(
+    "--format",
+    "format_",
+    required=True,
+    metavar="FORMAT",
+    help="What the upstream speaks: openai_chat, openai_responses, anthropic, gemini or ollama.",
+)
 @click.option("--base-url", required=True, metavar="URL", help="Where it answers; the format's path is added to it.")
 @click.option("--name", help="What to call it.  [default: the prefix]")
 @click.option("--model", "models", multiple=True, metavar="ID", help="List this model; '*' accepts any id. Repeatable.")
