@@ -287,6 +287,8 @@ async def test_models(server: Server) -> None:
     assert (missing.status_code, missing.json()["error"]["status"]) == (404, "NOT_FOUND")
     openai_shape = await server.http.get("/v1/models/demo/echo")
     assert openai_shape.json()["object"] == "model"
+    beta = await server.http.get("/v1beta/models")
+    assert [entry["name"] for entry in beta.json()["models"]] == names
     unknown = await server.http.post("/v1beta/nothing", json={})
     assert unknown.json()["error"]["status"] == "NOT_FOUND"
 

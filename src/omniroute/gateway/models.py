@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from omniroute.catalog.schema import Model, Provider
 from omniroute.core import json
 from omniroute.core.errors import ModelNotFound
+from omniroute.gateway.ports import Exchange
 from omniroute.routing.resolve import resolve, usable_models
 from omniroute.routing.snapshot import KeyGrant, Snapshot
 
@@ -21,6 +22,13 @@ class Shape(NamedTuple):
 
     listed: Callable[[list[dict[str, Any]]], dict[str, Any]]
     entry: Callable[[Provider, Model], dict[str, Any]]
+
+
+def spoken(exchange: Exchange) -> str:
+    """The dialect a client speaks on a path that several share, by headers only its SDKs send."""
+    if exchange.header("anthropic-version") is not None:
+        return "anthropic"
+    return "openai_chat" if exchange.header("x-goog-api-key") is None else "gemini"
 
 
 def list_models(snapshot: Snapshot, grant: KeyGrant | None, shape: Shape) -> bytes:

@@ -18,7 +18,7 @@ from omniroute.gateway.conversations import Conversations, Remembering, resume
 from omniroute.gateway.counting import count_tokens, target_of
 from omniroute.gateway.egress import JSON_TYPE, send_error
 from omniroute.gateway.ingress import admit, confine
-from omniroute.gateway.models import SHAPES, list_models, one_model
+from omniroute.gateway.models import SHAPES, list_models, one_model, spoken
 from omniroute.gateway.pipeline import Pipeline, TransportFor
 from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange, Recorder
@@ -83,7 +83,7 @@ class Gateway:
     async def models(self, exchange: Exchange, name: str | None = None, *, dialect: str | None = None) -> None:
         """The model list, or one model of it, in the dialect of that format; None = the headers tell which."""
         if dialect is None:
-            dialect = "openai_chat" if exchange.header("anthropic-version") is None else "anthropic"
+            dialect = spoken(exchange)
         shape, format = SHAPES[dialect], self.formats[dialect]
 
         async def answer(exchange: Exchange, format: Format) -> None:
