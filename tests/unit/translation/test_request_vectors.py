@@ -15,10 +15,11 @@ from omniroute.ir.caps import Profile
 from omniroute.translation.format import registry
 from omniroute.translation.ops import Op
 from omniroute.translation.request import translate_request
+from unit.translation.ollama_validator import ollama_complaints
 from unit.translation.validators import anthropic_complaints, chat_complaints
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "requests"
-COMPLAINTS = {"openai_chat": chat_complaints, "anthropic": anthropic_complaints}
+COMPLAINTS = {"openai_chat": chat_complaints, "anthropic": anthropic_complaints, "ollama": ollama_complaints}
 
 
 def _cases(*, refused: bool = True) -> list[Any]:
