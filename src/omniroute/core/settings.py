@@ -99,6 +99,11 @@ SETTINGS: Mapping[str, Setting] = _define(
             minimum=0, help="Send the dialect's ping to a waiting stream client this often, once the stream has begun; 0 switches it off."),
     Setting(name="outbound_proxy", type="text", default=None, section="network", env=("OMNIROUTE_PROXY",),
             help="Proxy URL for all upstream calls (http, https, socks5); default: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY."),
+    Setting(name="media_private_hosts", type="list", default=(), section="network", env=("OMNIROUTE_MEDIA_PRIVATE_HOSTS",),
+            help="Hosts with private addresses (name or name:port) from which images and documents in requests may be fetched for "
+            "upstreams that take no URLs; public ones always may."),
+    Setting(name="strict_translation", type="boolean", default=False, section="translation", env=("OMNIROUTE_STRICT_TRANSLATION",),
+            help="Refuse a request with 400, naming the field, when part of what it asks for would be lost in translation."),
     Setting(name="demo_provider", type="boolean", default=True, section="providers", env=("OMNIROUTE_DEMO",),
             help="Offer the built-in demo models: they need no network and no account."),
     Setting(name="environment_accounts", type="boolean", default=True, section="providers", env=("OMNIROUTE_ENVIRONMENT_ACCOUNTS",),

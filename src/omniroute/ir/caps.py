@@ -59,6 +59,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     thinking_budget       Gemini-format: [least, most] tokens of thinking; least 0 = it can be switched off
     schema                Gemini-format: ``openapi`` = schemas only in Google's own subset, ``json_schema`` = any
     strict_tools          True: ``strict`` on tools is understood
+    think_tags            thinking stands between ``<think>`` tags at the start of the text
+    web_search            the model can (or cannot) be told to search the web; None = as its format's rules say
     """
 
     drop: tuple[str, ...] = ()
@@ -79,6 +81,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     thinking_budget: tuple[int, int] | None = None
     schema: Literal["json_schema", "openapi"] | None = None
     strict_tools: bool | None = None
+    think_tags: bool | None = None
+    web_search: bool | None = None
 
     def over(self, base: Quirks) -> Quirks:
         """These quirks on top of ``base``: what is stated here wins, lists and maps are joined."""

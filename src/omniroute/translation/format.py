@@ -18,6 +18,7 @@ from omniroute.core.registry import Registry
 from omniroute.ir.caps import Profile
 from omniroute.ir.request import ChatRequest
 from omniroute.ir.response import ChatResponse
+from omniroute.translation.replay_reasoning import Recall
 from omniroute.translation.rules import Rules
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class StreamMeta(msgspec.Struct, frozen=True, kw_only=True):
 
     ``model`` is the name shown to the client; ``input_tokens`` an estimate for dialects that state input usage at the start;
     ``tool_names`` maps names sent upstream back to the client's own (only those that were changed). ``array``: the client
-    wants the stream in its dialect's other framing, see ``Format.array``.
+    wants the stream in its dialect's other framing, see ``Format.array``. ``think_tags``: the upstream puts its thinking between
+    tags into the text, where it must not stay even between equal formats.
     """
 
     id: str
@@ -43,6 +45,7 @@ class StreamMeta(msgspec.Struct, frozen=True, kw_only=True):
     tool_names: Mapping[str, str] = {}
     request: ChatRequest | None = None
     array: bool = False
+    think_tags: bool = False
 
     def named(self, prefix: str) -> StreamMeta:
         """The same with an id of the dialect's own look: ``prefix`` in place of our ``req_``."""
@@ -122,6 +125,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     model_in_url      model and stream switch stand in the URL, not in the body
     array             turns a stream of this dialect into one JSON array of its events, None where that does not exist
     count_key         the field of a token count's answer
+    replay            changes that put remembered reasoning back into an unparsed body, None where clients carry it themselves
     history           how a request goes on from an earlier response, None where the dialect is stateless
     """
 
@@ -148,6 +152,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     model_in_url: bool = False
     array: Callable[[], Framing] | None = None
     count_key: str = "input_tokens"
+    replay: Callable[[Envelope, Recall], Changes] | None = None
     history: History | None = None
 
 

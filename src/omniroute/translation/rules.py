@@ -43,6 +43,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     reasoning          how thinking is asked for; ``budget``: as the client said it, the encoder knows what each model takes
     reasoning_off      "do not think" is said, not left out
     signed_thinking    thinking in the history is taken back only with a proof of its own vendor
+    signed_calls       proofs are bound to tool calls as well
+    carries_proofs     clients of this format send proofs of thinking back, whosever they are
     json_object        "any JSON object" can be asked for
     service_tiers      tier words of other formats → the word here; missing ones are left out
     private_system     system text beginning with one of these is meant for this format's vendor only
@@ -78,6 +80,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: Literal["effort", "thinking", "budget", "none"] = "none"
     reasoning_off: bool = False
     signed_thinking: bool = False
+    signed_calls: bool = False
+    carries_proofs: bool = False
     json_object: bool = True
     service_tiers: Mapping[str, str] = {}
     private_system: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ RULES = Rules(
     cache_marks=4,
     reasoning="thinking",
     signed_thinking=True,
+    carries_proofs=True,
     json_object=False,
     service_tiers={"auto": "auto", "standard_only": "standard_only", "default": "standard_only"},
     private_system=("x-anthropic-billing-header:",),

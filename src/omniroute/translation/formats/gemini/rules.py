@@ -25,6 +25,8 @@ RULES = Rules(
     reasoning="budget",
     reasoning_off=True,
     signed_thinking=True,
+    signed_calls=True,
+    carries_proofs=True,
     service_tiers={
         "default": "standard",
         "standard": "standard",

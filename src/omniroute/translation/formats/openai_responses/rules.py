@@ -22,6 +22,7 @@ RULES = Rules(
     stop_limit=0,
     reasoning="effort",
     signed_thinking=True,
+    carries_proofs=True,
     service_tiers={
         "auto": "auto",
         "default": "default",
