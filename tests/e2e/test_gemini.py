@@ -43,7 +43,9 @@ async def test_plain(server: Server, scripted_upstream: ScriptedUpstream, model:
     done = await server.gemini().aio.models.generate_content(
         model=model,
         contents="Hi",
-        config=types.GenerateContentConfig(system_instruction="Be kind.", temperature=0.5, max_output_tokens=50, stop_sequences=["X"]),
+        config=types.GenerateContentConfig(
+            system_instruction="Be kind.", temperature=0.5, max_output_tokens=50, stop_sequences=["X"]
+        ),
     )
     assert done.text == "Guten Tag, schöne Welt ☀"
     assert done.candidates is not None
@@ -110,7 +112,10 @@ def check_results(sent: dict[str, Any], model: str) -> None:
     elif model.startswith("an/"):
         call, result = sent["messages"][-2:]
         assert [b["type"] for b in call["content"]] == ["text", "tool_use", "tool_use"]
-        assert [(b["tool_use_id"], b["content"]) for b in result["content"]] == [("call_1", "21 degrees"), ("call_2", "22 degrees")]
+        assert [(b["tool_use_id"], b["content"]) for b in result["content"]] == [
+            ("call_1", "21 degrees"),
+            ("call_2", "22 degrees"),
+        ]
         assert sent["tools"][0]["input_schema"] == WEATHER
     else:
         call, result = sent["contents"][-2:]
@@ -120,7 +125,9 @@ def check_results(sent: dict[str, Any], model: str) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-async def test_chat_session_with_automatic_function_calling(server: Server, scripted_upstream: ScriptedUpstream, model: str) -> None:
+async def test_chat_session_with_automatic_function_calling(
+    server: Server, scripted_upstream: ScriptedUpstream, model: str
+) -> None:
     cities: list[str] = []
 
     def get_weather(city: str) -> str:
@@ -234,7 +241,9 @@ async def test_a_truncated_stream_is_an_error(server: Server, scripted_upstream:
 
 
 @pytest.mark.parametrize("model", MODELS)
-async def test_errors_before_the_stream_keep_their_status(server: Server, scripted_upstream: ScriptedUpstream, model: str) -> None:
+async def test_errors_before_the_stream_keep_their_status(
+    server: Server, scripted_upstream: ScriptedUpstream, model: str
+) -> None:
     client = server.gemini().aio
     for status, word in ((400, "INVALID_ARGUMENT"), (404, "NOT_FOUND")):
         scripted_upstream.queue(Script(status=status, message="not like this"))
@@ -243,7 +252,9 @@ async def test_errors_before_the_stream_keep_their_status(server: Server, script
                 pytest.fail("nothing was to come")
         assert (caught.value.code, caught.value.status) == (status, word)
         assert "not like this" in (caught.value.message or "")
-    answer = await server.http.post("/v1beta/models/nobody/x:streamGenerateContent", json={"contents": [{"parts": [{"text": "x"}]}]})
+    answer = await server.http.post(
+        "/v1beta/models/nobody/x:streamGenerateContent", json={"contents": [{"parts": [{"text": "x"}]}]}
+    )
     assert [item["error"]["status"] for item in answer.json()] == ["NOT_FOUND"]
 
 
@@ -356,12 +367,20 @@ async def test_anthropic_sdk_tool_loop(server: Server, scripted_upstream: Script
     messages: list[Any] = [{"role": "user", "content": "Weather in Köln and Bonn?"}]
     if streaming:
         async with client.messages.stream(
-            model="ge/gemini-test", max_tokens=200, messages=messages, tools=tools, thinking={"type": "enabled", "budget_tokens": 2048}
+            model="ge/gemini-test",
+            max_tokens=200,
+            messages=messages,
+            tools=tools,
+            thinking={"type": "enabled", "budget_tokens": 2048},
         ) as stream:
             first = await stream.get_final_message()
     else:
         first = await client.messages.create(
-            model="ge/gemini-test", max_tokens=200, messages=messages, tools=tools, thinking={"type": "enabled", "budget_tokens": 2048}
+            model="ge/gemini-test",
+            max_tokens=200,
+            messages=messages,
+            tools=tools,
+            thinking={"type": "enabled", "budget_tokens": 2048},
         )
     assert first.stop_reason == "tool_use"
     assert [b.type for b in first.content] == ["thinking", "tool_use", "tool_use"]
@@ -381,7 +400,9 @@ async def test_anthropic_sdk_tool_loop(server: Server, scripted_upstream: Script
 
 
 async def test_a_blocked_prompt_is_a_filtered_answer(server: Server, scripted_upstream: ScriptedUpstream) -> None:
-    scripted_upstream.queue(*[Script(body={"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 3}})] * 3)
+    scripted_upstream.queue(
+        *[Script(body={"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 3}})] * 3
+    )
     chat = await server.openai().chat.completions.create(model="ge/gemini-test", messages=[{"role": "user", "content": "x"}])
     assert chat.choices[0].finish_reason == "content_filter"
     message = await server.anthropic().messages.create(
