@@ -341,6 +341,13 @@ cdef class ItemWriter(Encoder):
         except MemoryError:
             self.out.failed = True
             return
+        if kind == b"function_call":        # the arguments make no other item
+            item.whole = False
+            clear(&item.name)
+            put_sanitised(&item.name, fields, fields.rindex(b',"arguments":'), FROM_VALUE)
+            self._flush(item)
+            self._finish_call(item)
+            return
         item.number = self.numbered
         self.numbered += 1
         puts(&head, b'{"id":"')

@@ -10,7 +10,6 @@ from omniroute.ir.response import ChatResponse, StopReason, Usage
 from omniroute.translation.answers import answer_object, bad_answer, count, settle_stop, string
 from omniroute.translation.calls import arguments_text
 from omniroute.translation.format import StreamMeta
-from omniroute.translation.formats.openai_responses.calls import NATIVE_CALLS
 from omniroute.translation.formats.openai_responses.echo import echo
 from omniroute.translation.formats.openai_responses.output import encode_output
 from omniroute.translation.formats.openai_responses.rules import NAME
@@ -64,8 +63,6 @@ def _decode_item(item: dict[str, Any]) -> list[Part]:
         return [Thinking(text=text, signature=proof, vendor=NAME)] if text or proof else []
     if kind in ("function_call", "custom_tool_call"):
         return _decode_call(item, kind)
-    if kind in NATIVE_CALLS:
-        return [Opaque(format=NAME, kind=kind, value=item)]
     return [Opaque(format=NAME, kind=kind, value=item)] if kind else []
 
 
@@ -150,6 +147,8 @@ def _estimate(response: ChatResponse, meta: StreamMeta) -> Usage:
             size += len(part.text.encode("utf-8", "replace"))
         elif isinstance(part, ToolCall):
             size += len((part.name + part.arguments).encode("utf-8", "replace"))
+        elif isinstance(part, Opaque) and isinstance(part.value, dict):
+            size += len(string(part.value, "transcript").encode("utf-8", "replace"))
     return Usage(input=meta.input_tokens, output=(size + 3) // 4, estimated=True)
 
 
