@@ -25,13 +25,13 @@ BUILD_ENV := CFLAGS="-O1 -g -fsanitize=address -fno-omit-frame-pointer" LDFLAGS=
 RUN_ENV = LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
 endif
 
-.PHONY: help run test lint bench agents docs wheel clean
+.PHONY: help run test lint bench bench-peers agents docs wheel clean
 
 help:
 	@echo 'make run     start the server on http://127.0.0.1:20128 (ARGS="--port 9000" passes flags)'
 	@echo 'make test    run every test (ARGS="-k name" passes pytest arguments)'
 	@echo 'make lint    ruff, mypy --strict, cython-lint, Cython warnings as errors'
-	@echo 'make bench   measure the server against a mock upstream on this machine'
+	@echo 'make bench   measure the server beside nginx on this machine (ARGS="--quick"; make bench-peers: beside other proxies)'
 	@echo 'make agents  run Claude Code, Codex and Gemini CLI through a tool loop against every other dialect'
 	@echo 'make docs    write the settings tables of docs/configuration.md'
 	@echo 'make wheel   build the source archive, and the wheel from it, into dist/'
@@ -52,14 +52,12 @@ lint: $(PACKAGE) $(STAMPS)/lint
 	$(BIN)/cython -3 -Werror -I src --output-file build/cython $(filter %.pyx,$(COMPILED))
 
 bench: $(PACKAGE)
-	$(BIN)/python benchmarks/load.py $(ARGS)
+	$(BIN)/python benchmarks/suite.py $(ARGS)
 
-# Needs npm and the registry; installs the agents below build/agents. Not part of the gate.
-agents: $(PACKAGE) $(STAMPS)/test
-	$(BIN)/python tests/agents/run.py $(ARGS)
-
-docs: $(PACKAGE)
-	$(BIN)/python docs/settings_table.py
+# What other proxies cost, on the same scenarios. They are installed under build/peers; what cannot be is said and left out.
+bench-peers: $(PACKAGE)
+	$(BIN)/python benchmarks/peers.py install
+	$(BIN)/python benchmarks/suite.py --peers --rounds 3 $(ARGS)
 
 # The source archive first, then the wheel from the unpacked archive: nothing of this tree slips in. -g0: no debug information.
 wheel: $(PACKAGE)

@@ -1,216 +1,303 @@
-"""Closed-loop load on loopback, and what it cost: req/s, p50, p99, CPU microseconds of the server per request.
+"""Load on loopback: closed loop for throughput, open loop for latency, streams held open; and what came back.
 
-    python benchmarks/load.py                       mock upstream and server are started here, every scenario runs once
-    python benchmarks/load.py --only burst --requests 5000 --connections 64
-
-Each connection sends its next request when the last answer is complete, so the number of requests in flight is bounded by
---connections, their total by --requests and the time by --seconds. Only addresses of this machine are accepted.
+In the open loop requests are sent at fixed times whether or not earlier ones were answered, and every latency counts from the
+scheduled time: a server that stalls makes the requests behind the stall slow too, as it would for people (no coordinated
+omission). Chunk delays are exact: the mock upstream writes the time of writing into each event.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import NamedTuple, cast
-from urllib.parse import urlsplit
 
-import uvloop
+from precise import Timers
+from scenarios import Scenario
 
-from rig import Rig, cpu_seconds, running_rig
-
-
-class Scenario(NamedTuple):
-    """``prefix`` is the node that serves it; None goes to the mock upstream directly, for scale."""
-
-    name: str
-    dialect: str
-    prefix: str | None
-    script: str
-    stream: bool
-
-    def request(self, host: str) -> bytes:
-        model = f"mock:{self.script}" if self.prefix is None else f"{self.prefix}/mock:{self.script}"
-        body: dict[str, object] = {"model": model, "messages": [{"role": "user", "content": "Say something."}]}
-        path = "/v1/chat/completions"
-        if self.dialect == "anthropic":
-            path = "/v1/messages"
-            body["max_tokens"] = 4096
-        if self.stream:
-            body["stream"] = True
-        content = json.dumps(body).encode()
-        head = f"POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
-        return head.encode() + content
+_STAMP = re.compile(rb"~(\d{18})~")
+_CHUNKED_END = b"\r\n0\r\n\r\n"
+_CARRY = 19  # bytes of the last read looked at again: one less than a stamp has, at least one less than any terminator
+_KEEP = 1 << 20  # bytes of one answer kept as the sample
+_GRACE = 60.0  # seconds after the last request in which its answer must come
 
 
-_JSON = "chunks=100,size=8"
-_PACED = "chunks=20,size=8,gap_ms=5"
-SCENARIOS: Sequence[Scenario] = (
-    Scenario("direct json", "openai", None, _JSON, stream=False),
-    Scenario("direct burst", "openai", None, _JSON, stream=True),
-    Scenario("openai>openai json", "openai", "bench-chat", _JSON, stream=False),
-    Scenario("openai>openai burst", "openai", "bench-chat", _JSON, stream=True),
-    Scenario("openai>openai paced", "openai", "bench-chat", _PACED, stream=True),
-    Scenario("anthropic>anthropic json", "anthropic", "bench-messages", _JSON, stream=False),
-    Scenario("anthropic>anthropic burst", "anthropic", "bench-messages", _JSON, stream=True),
-    Scenario("openai>anthropic json", "openai", "bench-messages", _JSON, stream=False),
-    Scenario("openai>anthropic burst", "openai", "bench-messages", _JSON, stream=True),
-    Scenario("anthropic>openai json", "anthropic", "bench-chat", _JSON, stream=False),
-    Scenario("anthropic>openai burst", "anthropic", "bench-chat", _JSON, stream=True),
-)
+class Job(NamedTuple):
+    """Where to and what: ``terminator`` is what a complete stream contains near its end."""
 
-
-class Result(NamedTuple):
-    """Times in milliseconds. ``cpu_us`` is None where it cannot be read; ``sample`` is one whole answer."""
-
-    requests: int
-    errors: int
-    seconds: float
-    p50: float
-    p99: float
-    first_p50: float
-    cpu_us: float | None
-    sample: bytes
+    host: str
+    port: int
+    request: bytes
+    terminator: bytes | None
 
 
 class Tally:
-    """Shared by the connections of one run: hands out requests, collects times."""
+    """What all connections of one run report to. Times in seconds."""
 
-    def __init__(self, requests: int, deadline: float) -> None:
-        self.left = requests
-        self.deadline = deadline
-        self.times: list[float] = []
-        self.first: list[float] = []
-        self.errors = 0
+    def __init__(self, stamped: bool, stamps_each: int) -> None:
+        self.stamped = stamped
+        self.stamps_each = stamps_each
+        self.totals: list[float] = []
+        self.firsts: list[float] = []
+        self.delays: list[float] = []
+        self.late: list[float] = []
+        self.chunks = 0
+        self.received = 0
+        self.problems: dict[str, int] = {}
         self.sample = b""
 
-    def take(self) -> bool:
-        if self.left <= 0 or time.perf_counter() >= self.deadline:
-            return False
-        self.left -= 1
-        return True
+    def problem(self, what: str) -> None:
+        self.problems[what] = self.problems.get(what, 0) + 1
 
 
 class Client(asyncio.Protocol):
-    """One connection: request, whole answer, next request. ``finished`` resolves when there is nothing left to send."""
+    """One connection: a request, its whole answer, then ``done`` is called and the next may be sent."""
 
-    def __init__(self, request: bytes, tally: Tally) -> None:
-        self._request = request
+    def __init__(self, job: Job, tally: Tally, done: Callable[[Client], None]) -> None:
+        self._job = job
         self._tally = tally
+        self._done = done
         self._transport: asyncio.Transport | None = None
-        self._received = bytearray()
-        self._length: int | None = None  # of the whole answer; None = not known, -1 = chunked
-        self._sent_at = 0.0
-        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._busy = False
+        self._head = bytearray()
+        self._tail = b""
+        self._sample: bytearray | None = None
+        self._left = -1  # bytes of a body with a length; -1 = the head is not here, -2 = chunked
+        self._since = 0.0
+        self._first = 0.0
+        self._stamps = 0
+        self._ok = True
+        self._terminated = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is not a subclass
-        self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.finished.done():
-            self._tally.errors += 1
-            self.finished.set_result(None)
+        self._transport = None
+        if self._busy:
+            self._tally.problem("the connection was closed before the answer was complete")
+            self._busy = False
+            self._done(self)
 
-    def _next(self) -> None:
+    @property
+    def usable(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def close(self) -> None:
+        self._busy = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    def send(self, since: float) -> None:
+        """Send the request; its times count from ``since``."""
         assert self._transport is not None
-        if not self._tally.take():
-            self.finished.set_result(None)
-            self._transport.close()
-            return
-        self._received.clear()
-        self._length = None
-        self._sent_at = time.perf_counter()
-        self._transport.write(self._request)
+        self._busy = self._ok = True
+        self._terminated = False
+        self._head.clear()
+        self._tail = b""
+        self._left = -1
+        self._since = since
+        self._first = 0.0
+        self._stamps = 0
+        self._sample = bytearray() if not self._tally.sample else None
+        self._transport.write(self._job.request)
 
     def data_received(self, data: bytes) -> None:
-        if not self._received:
-            self._tally.first.append(time.perf_counter() - self._sent_at)
-        self._received += data
-        if self._length is None:
-            self._read_head()
-        if self._length == -1:
-            complete = self._received.endswith(b"\r\n0\r\n\r\n")
-        else:
-            complete = self._length is not None and len(self._received) >= self._length
-        if complete:
-            self._tally.times.append(time.perf_counter() - self._sent_at)
-            if not self._received.startswith(b"HTTP/1.1 200"):
-                self._tally.errors += 1
-            if not self._tally.sample:
-                self._tally.sample = bytes(self._received)
-            self._next()
-
-    def _read_head(self) -> None:
-        end = self._received.find(b"\r\n\r\n")
-        if end < 0:
+        now = time.monotonic()
+        if not self._busy:
+            self._tally.problem("bytes nobody asked for")
             return
-        for line in bytes(self._received[:end]).lower().split(b"\r\n")[1:]:
+        if self._sample is not None and len(self._sample) < _KEEP:
+            self._sample += data
+        self._tally.received += len(data)
+        if self._left == -1:
+            self._head += data
+            end = self._head.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            data = bytes(self._head[end + 4 :])
+            self._read_head(bytes(self._head[:end]).lower())
+        if data:
+            self._read_body(data, now)
+        if (self._left == -2 and self._tail.endswith(_CHUNKED_END)) or self._left == 0:
+            self._complete(now)
+
+    def _read_head(self, head: bytes) -> None:
+        if not head.startswith(b"http/1.1 200"):
+            self._ok = False
+            self._tally.problem(head[9:40].partition(b"\r\n")[0].decode())
+        self._left = -2
+        for line in head.split(b"\r\n")[1:]:
             name, _, value = line.partition(b":")
             if name == b"content-length":
-                self._length = end + 4 + int(value)
-            elif name == b"transfer-encoding":
-                self._length = -1
+                self._left = int(value)
+
+    def _read_body(self, data: bytes, now: float) -> None:
+        if self._left >= 0:
+            self._left -= len(data)
+        tally = self._tally
+        seen = self._tail[-_CARRY:] + data
+        self._tail = seen[-max(_CARRY, len(_CHUNKED_END)) :]
+        if self._job.terminator is not None and self._job.terminator in seen:
+            self._terminated = True
+        if tally.stamped:
+            for stamp in _STAMP.findall(seen):
+                if self._stamps < tally.stamps_each:  # some dialects repeat the whole text at the end
+                    tally.delays.append(now - int(stamp) / 1e9)
+                    self._stamps += 1
+            if not self._first and self._stamps:
+                self._first = now
+        elif not self._first:
+            self._first = now
+
+    def _complete(self, now: float) -> None:
+        tally = self._tally
+        self._busy = False
+        if self._ok and self._job.terminator is not None and not self._terminated:
+            self._ok = False
+            tally.problem("the stream has no terminator")
+        if self._ok and tally.stamped and self._stamps < tally.stamps_each:
+            self._ok = False
+            tally.problem(f"{self._stamps} chunks instead of {tally.stamps_each}")
+        if self._ok:
+            tally.totals.append(now - self._since)
+            if self._first:
+                tally.firsts.append(self._first - self._since)
+            tally.chunks += self._stamps or tally.stamps_each
+        if self._sample is not None and not tally.sample:
+            tally.sample = bytes(self._sample)
+        self._done(self)
 
 
-async def run(scenario: Scenario, rig: Rig, *, connections: int, requests: int, seconds: float) -> Result:
-    """One scenario, closed loop. Raises TimeoutError when an answer does not end well after ``seconds``."""
-    base = urlsplit(rig.upstream if scenario.prefix is None else rig.server)
-    assert ip_address(base.hostname or "").is_loopback, "load goes to this machine only"
-    tally = Tally(requests, time.perf_counter() + seconds)
-    request = scenario.request(base.netloc)
-    cpu_before, started = cpu_seconds(rig.pid), time.perf_counter()
+async def connect(job: Job, tally: Tally, done: Callable[[Client], None]) -> Client:
+    assert ip_address(job.host).is_loopback, "load goes to this machine only"
     loop = asyncio.get_running_loop()
-    clients = [
-        (await loop.create_connection(lambda: Client(request, tally), base.hostname, base.port))[1]
-        for _ in range(min(connections, requests))
-    ]
-    async with asyncio.timeout(seconds + 30):
-        await asyncio.gather(*(client.finished for client in clients))
-    elapsed, cpu_after = time.perf_counter() - started, cpu_seconds(rig.pid)
-    done = len(tally.times)
-    cpu = None if cpu_before is None or cpu_after is None or not done else (cpu_after - cpu_before) * 1e6 / done
-    p50, p99, first = (_percentile(t, q) * 1000 for t, q in ((tally.times, 0.5), (tally.times, 0.99), (tally.first, 0.5)))
-    return Result(done, tally.errors, elapsed, p50, p99, first, None if scenario.prefix is None else cpu, tally.sample)
+    return (await loop.create_connection(lambda: Client(job, tally, done), job.host, job.port))[1]
 
 
-def _percentile(values: list[float], fraction: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * fraction))] if values else 0.0
+async def closed_loop(job: Job, tally: Tally, *, connections: int, seconds: float, most: int) -> None:
+    """Each connection sends its next request when the last answer is complete, until the time or ``most`` requests are up."""
+    finished = asyncio.Event()
+    deadline = time.monotonic() + seconds
+    open_, left = 0, most
+
+    def next_(client: Client) -> None:
+        nonlocal open_, left
+        if left > 0 and time.monotonic() < deadline and client.usable:
+            left -= 1
+            client.send(time.monotonic())
+            return
+        open_ -= 1
+        if not open_:
+            finished.set()
+
+    clients = [await connect(job, tally, next_) for _ in range(min(connections, most))]
+    open_ = len(clients)
+    for client in clients:
+        next_(client)
+    await _finish(finished, clients, tally, seconds)
 
 
-def header() -> str:
-    return f"{'scenario':<28}{'requests':>9}{'errors':>8}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'first ms':>10}{'CPU us/req':>12}"
+async def open_loop(job: Job, tally: Tally, *, rate: float, seconds: float, connections: int) -> None:
+    """``rate`` requests a second at fixed times, each on an idle connection or a fresh one."""
+    idle: list[Client] = []
+    clients: list[Client] = []
+    finished = asyncio.Event()
+    total = max(1, int(rate * seconds))
+    answered = 0
+    opening: set[asyncio.Task[None]] = set()
+
+    def done(client: Client) -> None:
+        nonlocal answered
+        answered += 1
+        if client.usable:
+            idle.append(client)
+        if answered == total:
+            finished.set()
+
+    async def send_fresh(due: float) -> None:
+        client = await connect(job, tally, done)
+        clients.append(client)
+        client.send(due)
+
+    for _ in range(connections):
+        idle.append(await connect(job, tally, done))
+    clients += idle
+    timers = Timers()
+    start = time.monotonic() + 0.05
+
+    def arrive(index: int) -> None:
+        due = start + index / rate
+        tally.late.append(time.monotonic() - due)
+        while idle and not idle[-1].usable:
+            idle.pop()
+        if idle:
+            idle.pop().send(due)
+        else:
+            task = asyncio.ensure_future(send_fresh(due))
+            opening.add(task)
+            task.add_done_callback(opening.discard)
+        if index + 1 < total:
+            timers.at(start + (index + 1) / rate, lambda: arrive(index + 1))
+
+    timers.at(start, lambda: arrive(0))
+    try:
+        await _finish(finished, clients, tally, seconds)
+    finally:
+        timers.close()
 
 
-def row(name: str, result: Result) -> str:
-    cpu = "-" if result.cpu_us is None else f"{result.cpu_us:.0f}"
-    rate = result.requests / result.seconds
-    return (
-        f"{name:<28}{result.requests:>9}{result.errors:>8}{rate:>9.0f}{result.p50:>9.2f}{result.p99:>9.2f}"
-        f"{result.first_p50:>10.2f}{cpu:>12}"
-    )
+async def streams(job: Job, tally: Tally, *, connections: int, spread: float) -> None:
+    """That many requests, begun evenly over ``spread`` seconds, each run once."""
+    finished = asyncio.Event()
+    left = connections
+
+    def done(_client: Client) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            finished.set()
+
+    clients = [await connect(job, tally, done) for _ in range(connections)]
+    timers = Timers()
+    start = time.monotonic() + 0.05
+
+    def begin(index: int) -> None:
+        due = start + index * spread / connections
+        tally.late.append(time.monotonic() - due)
+        clients[index].send(due)
+        if index + 1 < connections:
+            timers.at(start + (index + 1) * spread / connections, lambda: begin(index + 1))
+
+    timers.at(start, lambda: begin(0))
+    try:
+        await _finish(finished, clients, tally, spread)
+    finally:
+        timers.close()
 
 
-async def _main(given: argparse.Namespace) -> int:
-    print(header())
-    errors = 0
-    with running_rig() as rig:
-        for scenario in SCENARIOS:
-            if given.only in scenario.name:
-                warm_up = await run(scenario, rig, connections=4, requests=50, seconds=5)
-                result = await run(scenario, rig, connections=given.connections, requests=given.requests, seconds=given.seconds)
-                print(row(scenario.name, result), flush=True)
-                errors += warm_up.errors + result.errors
-    return 1 if errors else 0
+async def _finish(finished: asyncio.Event, clients: list[Client], tally: Tally, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds + _GRACE):
+            await finished.wait()
+    except TimeoutError:
+        tally.problem("no complete answer in time")
+    for client in clients:
+        client.close()
+    await asyncio.sleep(0)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", metavar="TEXT", help="scenarios whose name contains this")
-    parser.add_argument("--connections", type=int, default=16, choices=range(1, 1025), metavar="1-1024")
-    parser.add_argument("--requests", type=int, default=2000, help="per scenario")
-    parser.add_argument("--seconds", type=float, default=10.0, help="per scenario, at most")
-    raise SystemExit(uvloop.run(_main(parser.parse_args())))
+async def run(scenario: Scenario, job: Job, *, seconds: float, most: int = 1_000_000, connections: int | None = None) -> Tally:
+    """One run of the scenario. ``connections`` and ``most`` hold back where the scenario's own would be too much."""
+    tally = Tally(scenario.stamped, scenario.chunks if scenario.stream else 0)
+    count = min(scenario.connections, connections or scenario.connections)
+    if scenario.loop == "closed":
+        await closed_loop(job, tally, connections=count, seconds=seconds, most=most)
+    elif scenario.loop == "open":
+        await open_loop(job, tally, rate=scenario.rate, seconds=seconds, connections=count)
+    else:
+        spread = scenario.words.get("gap_ms", 0.0) / 1000
+        await streams(job, tally, connections=count, spread=spread)
+    return tally

@@ -1,34 +1,59 @@
 """A model provider that costs almost nothing: prepared bytes over a raw asyncio protocol, for measuring what stands in front.
 
-It answers ``…/chat/completions`` in the OpenAI dialect and ``…/messages`` in the Anthropic one, finished or as SSE, as the
-request's ``stream`` says. What it answers is scripted in the query string or behind the model's name:
+It answers in the dialect whose path is asked (``…/chat/completions``, ``…/messages``, ``…/responses``, ``…:generateContent``,
+``…/api/chat``), finished or streamed as the request says. What it answers is scripted in the query or behind the model's name:
 
     mock:chunks=100,size=8,first_ms=0,gap_ms=0
 
     chunks     content events of a stream (a finished answer has the same text in one piece)
     size       bytes of text per event
     first_ms   wait before the first byte of the answer
-    gap_ms     wait between events; 0 sends the whole stream in one write
+    gap_ms     wait between events; 0 sends the stream as fast as it is taken
+    stamp      1: each event's text begins with ~NNNNNNNNNNNNNNNNNN~, the monotonic nanoseconds of its writing
+    status     an error answer with this status instead
+    cut        close the connection after so many events
+    stall      go silent after so many events, connection open
 
-Run alone it prints its address and serves until SIGINT or SIGTERM: python benchmarks/mock_upstream.py --port 9900
+``GET /_mock`` tells as JSON: ``answered``, ``broken`` (connections that their peer closed before the answer was out),
+``broken_ns`` (monotonic nanoseconds of the last of them) and ``streaming`` (answers under way).
+
+    python benchmarks/mock_upstream.py --port 9900            plain; with --tls-port and --certificate FILE (key inside) TLS too
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import re
 import signal
-from functools import lru_cache
+import ssl
+import time
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import NamedTuple, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import uvloop
 
+from dialects import DIALECTS, compact
+from precise import Timers
+
+STAMP_DIGITS = 18
+_HOLE = b"~" + b"#" * STAMP_DIGITS + b"~"
 _MODEL = re.compile(rb'"model"\s*:\s*"([^"]*)"')
-_STREAM = re.compile(rb'"stream"\s*:\s*true')
+_STREAM = re.compile(rb'"stream"\s*:\s*(true|false)')
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.I)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:\s*chunked", re.I)
+_EDGE = 4096  # the script and ``stream`` stand this close to one end of the body
+_ONE_WRITE = 1 << 20
+_ENDINGS = (
+    ("/chat/completions", "openai_chat"),
+    ("/messages", "anthropic"),
+    ("/responses", "openai_responses"),
+    (":generateContent", "gemini"),
+    (":streamGenerateContent", "gemini"),
+    ("/api/chat", "ollama"),
+)
 
 
 class Script(NamedTuple):
@@ -36,128 +61,101 @@ class Script(NamedTuple):
     size: int = 8
     first_ms: float = 0.0
     gap_ms: float = 0.0
+    stamp: int = 0
+    status: int = 200
+    cut: int = 0
+    stall: int = 0
 
     @classmethod
     def read(cls, words: dict[str, str]) -> Script:
-        known = {name: float(words[name]) for name in ("first_ms", "gap_ms") if name in words}
-        counts = {name: int(words[name]) for name in ("chunks", "size") if name in words}
-        return cls(**counts, **known)
+        return cls(**{name: type(usual)(words[name]) for name, usual in cls._field_defaults.items() if name in words})
+
+    def text(self) -> str:
+        """Of one event."""
+        filler = ("abcdefgh " * (self.size // 9 + 1))[: self.size]
+        return _HOLE.decode() + filler[len(_HOLE) :] if self.stamp else filler
 
 
 class Answer(NamedTuple):
-    """``pieces``: what is written after the head, one per pause. Content events are spread over them."""
+    """``pieces``: what is written after the head, one per pause."""
 
     head: bytes
     pieces: tuple[bytes, ...]
 
 
-@lru_cache(256)
+@lru_cache(64)
 def prepare(dialect: str, stream: bool, script: Script) -> Answer:
-    text = ("abcdefgh " * (script.size // 9 + 1))[: script.size]
+    spoken = DIALECTS[dialect]
+    if script.status != 200:
+        body = compact({"error": {"message": f"scripted {script.status}", "type": "scripted", "code": "scripted"}})
+        return Answer(_finished_head(body, f"{script.status} Scripted"), (body,))
+    text = script.text()
     if not stream:
-        body = (_openai_answer if dialect == "openai" else _anthropic_answer)(text * script.chunks, script)
-        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
-        return Answer(head, (body,))
-    events = (_openai_stream if dialect == "openai" else _anthropic_stream)(text, script)
-    framed = [b"%x\r\n%s\r\n" % (len(event), event) for event in events]
-    framed[-1] += b"0\r\n\r\n"
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
-    return Answer(head, tuple(framed) if script.gap_ms else (b"".join(framed),))
-
-
-def _compact(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _openai_answer(text: str, script: Script) -> bytes:
-    message = {"role": "assistant", "content": text}
-    return _compact(
-        {
-            "id": "chatcmpl-mock",
-            "object": "chat.completion",
-            "created": 1_700_000_000,
-            "model": "mock",
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 10, "completion_tokens": script.chunks, "total_tokens": 10 + script.chunks},
-        }
+        body = compact(spoken.answer(text * script.chunks, script.chunks))
+        return Answer(_finished_head(body, "200 OK"), (body,))
+    before, content, after = ([_framed(event) for event in events] for events in _listed(spoken.events(text, script.chunks)))
+    after = [event.replace(_HOLE, b"=" * len(_HOLE)) for event in after]  # some dialects repeat the whole text at the end
+    last = b"0\r\n\r\n" if not after else after.pop() + b"0\r\n\r\n"
+    pieces = [*before, *content * script.chunks, *after, last]
+    if not script.gap_ms and not script.stamp and not script.cut and not script.stall:
+        joined = sum(map(len, pieces))
+        pieces = [b"".join(pieces)] if joined <= _ONE_WRITE else pieces
+    head = (
+        f"HTTP/1.1 200 OK\r\ncontent-type: {spoken.stream_type}\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
     )
+    return Answer(head.encode(), tuple(pieces))
 
 
-def _openai_stream(text: str, script: Script) -> list[bytes]:
-    base = {"id": "chatcmpl-mock", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": "mock"}
-
-    def chunk(delta: dict[str, str], finish: str | None) -> bytes:
-        return b"data: " + _compact({**base, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}) + b"\n\n"
-
-    usage = {"prompt_tokens": 10, "completion_tokens": script.chunks, "total_tokens": 10 + script.chunks}
-    return [
-        chunk({"role": "assistant", "content": ""}, None),
-        *[chunk({"content": text}, None)] * script.chunks,
-        chunk({}, "stop"),
-        b"data: " + _compact({**base, "choices": [], "usage": usage}) + b"\n\n",
-        b"data: [DONE]\n\n",
-    ]
+def _listed(events: tuple[list[bytes], bytes, list[bytes]]) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    return events[0], [events[1]], events[2]
 
 
-def _anthropic_answer(text: str, script: Script) -> bytes:
-    return _compact(
-        {
-            "id": "msg_mock",
-            "type": "message",
-            "role": "assistant",
-            "model": "mock",
-            "content": [{"type": "text", "text": text}],
-            "stop_reason": "end_turn",
-            "stop_sequence": None,
-            "usage": {"input_tokens": 10, "output_tokens": script.chunks},
-        }
-    )
+def _framed(event: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(event), event)
 
 
-def _anthropic_stream(text: str, script: Script) -> list[bytes]:
-    def event(name: str, **fields: object) -> bytes:
-        return b"event: " + name.encode() + b"\ndata: " + _compact({"type": name, **fields}) + b"\n\n"
+def _finished_head(body: bytes, status: str) -> bytes:
+    return f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
 
-    message = {
-        "id": "msg_mock",
-        "type": "message",
-        "role": "assistant",
-        "model": "mock",
-        "content": [],
-        "stop_reason": None,
-        "stop_sequence": None,
-        "usage": {"input_tokens": 10, "output_tokens": 1},
-    }
-    return [
-        event("message_start", message=message),
-        event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
-        *[event("content_block_delta", index=0, delta={"type": "text_delta", "text": text})] * script.chunks,
-        event("content_block_stop", index=0),
-        event(
-            "message_delta",
-            delta={"stop_reason": "end_turn", "stop_sequence": None},
-            usage={"output_tokens": script.chunks},
-        ),
-        event("message_stop"),
-    ]
+
+class Tally:
+    """What ``GET /_mock`` tells."""
+
+    def __init__(self) -> None:
+        self.answered = self.broken = self.broken_ns = self.streaming = 0
 
 
 class Connection(asyncio.Protocol):
     """One keep-alive connection. Requests on it are answered in order, one at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, timers: Timers, tally: Tally) -> None:
+        self._timers = timers
+        self._tally = tally
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
-        self._timer: asyncio.TimerHandle | None = None
         self._answering = False
+        self._writable = True
+        self._waiting: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is not a subclass
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        if self._timer is not None:
-            self._timer.cancel()
+        self._transport = self._waiting = None
+        if self._answering:
+            self._answering = False
+            self._tally.streaming -= 1
+            self._tally.broken += 1
+            self._tally.broken_ns = time.monotonic_ns()
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            waiting()
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -169,44 +167,85 @@ class Connection(asyncio.Protocol):
         if end < 0:
             return
         head = bytes(self._received[:end])
-        length = _LENGTH.search(head)
-        size = end + 4 + (int(length[1]) if length else 0)
+        if _CHUNKED.search(head):  # some proxies resend bodies so; what is in them is small and complete JSON
+            size = self._received.find(b"\r\n0\r\n\r\n", end)
+            if size < 0:
+                return
+            size += 7
+        else:
+            length = _LENGTH.search(head)
+            size = end + 4 + (int(length[1]) if length else 0)
         if len(self._received) < size:
             return
-        body = bytes(self._received[end + 4 : size])
+        body = self._received[end + 4 : size]
+        edges = bytes(body if len(body) <= 2 * _EDGE else body[:_EDGE] + body[-_EDGE:])
         del self._received[:size]
         self._answering = True
-        self._answer(head.split(b" ", 2)[1].decode(), body)
+        self._tally.streaming += 1
+        self._answer(head.split(b" ", 2)[1].decode(), edges)
 
     def _answer(self, target: str, body: bytes) -> None:
         path, _, query = target.partition("?")
-        model = _MODEL.search(body)
-        words = dict(parse_qsl(query))
-        if model:
-            words |= dict(pair.split("=", 1) for pair in model[1].decode().partition(":")[2].split(",") if "=" in pair)
-        script = Script.read(words)
-        if not path.endswith(("/chat/completions", "/messages")):
-            self._write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
-            self._done()
+        path = unquote(path)
+        dialect = next((name for ending, name in _ENDINGS if path.endswith(ending)), None)
+        if dialect is None:
+            self._plain(path)
             return
-        dialect = "openai" if path.endswith("/chat/completions") else "anthropic"
-        answer = prepare(dialect, _STREAM.search(body) is not None, script)
-        self._after(script.first_ms, lambda: self._send(answer, 0, script.gap_ms))
-
-    def _send(self, answer: Answer, index: int, gap_ms: float) -> None:
-        piece = answer.pieces[index]
-        self._write(answer.head + piece if index == 0 else piece)
-        if index + 1 < len(answer.pieces):
-            self._after(gap_ms, lambda: self._send(answer, index + 1, gap_ms))
+        model = _MODEL.search(body)
+        named = model[1].decode() if model else ""
+        if dialect == "gemini":
+            named, _, verb = path.rpartition("/models/")[2].rpartition(":")
+            stream = verb.startswith("stream")
         else:
-            self._done()
-
-    def _after(self, wait_ms: float, call: object) -> None:
-        assert callable(call)
-        if wait_ms:
-            self._timer = asyncio.get_running_loop().call_later(wait_ms / 1000, call)
+            asked = _STREAM.search(body)
+            stream = asked[1] == b"true" if asked else dialect == "ollama"
+        words = dict(parse_qsl(query)) | dict(pair.split("=", 1) for pair in named.partition(":")[2].split(",") if "=" in pair)
+        script = Script.read(words)
+        answer = prepare(dialect, stream, script)
+        begin = time.monotonic() + script.first_ms / 1000
+        if script.first_ms:
+            self._timers.at(begin, lambda: self._send(answer, script, 0, begin))
         else:
-            call()
+            self._send(answer, script, 0, begin)
+
+    def _plain(self, path: str) -> None:
+        tally = self._tally
+        known = {
+            "answered": tally.answered,
+            "broken": tally.broken,
+            "broken_ns": tally.broken_ns,
+            "streaming": tally.streaming - 1,
+        }
+        body = compact(known) if path == "/_mock" else b""
+        self._write(_finished_head(body, "200 OK" if body else "404 Not Found") + body)
+        self._done()
+
+    def _send(self, answer: Answer, script: Script, index: int, due: float) -> None:
+        """Pieces from ``index`` on, until a pause, a full buffer or the end. ``due`` keeps the cadence free of drift."""
+        pieces, gap = answer.pieces, script.gap_ms / 1000
+        while self._transport is not None:
+            piece = pieces[index]
+            if script.stamp:
+                piece = piece.replace(_HOLE, b"~%018d~" % time.monotonic_ns())
+            self._write(answer.head + piece if index == 0 else piece)
+            index += 1
+            if index == len(pieces):
+                self._done()
+                return
+            if index == script.cut:
+                self._tally.streaming -= 1
+                self._answering = False
+                self._transport.close()
+                return
+            if index == script.stall:
+                return
+            if gap:
+                due += gap
+                self._timers.at(due, partial(self._send, answer, script, index, due))
+                return
+            if not self._writable:
+                self._waiting = partial(self._send, answer, script, index, due)
+                return
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -214,17 +253,31 @@ class Connection(asyncio.Protocol):
 
     def _done(self) -> None:
         self._answering = False
+        self._tally.streaming -= 1
+        self._tally.answered += 1
         self._next_request()
 
 
-async def _main(host: str, port: int) -> None:
+async def _main(given: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Connection, host, port, backlog=1024)
+    timers, tally = Timers(), Tally()
+    context = None
+    if given.certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(given.certificate)
+    server = await loop.create_server(lambda: Connection(timers, tally), given.host, given.port, backlog=2048)
+    said = f"http://{given.host}:{server.sockets[0].getsockname()[1]}"
+    if context is not None:
+        secure = await loop.create_server(
+            lambda: Connection(timers, tally), given.host, given.tls_port, ssl=context, backlog=2048
+        )
+        said += f" https://{given.host}:{secure.sockets[0].getsockname()[1]}"
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    print(f"mock upstream on http://{host}:{server.sockets[0].getsockname()[1]}", flush=True)
+    print(f"mock upstream on {said}", flush=True)
     await stop.wait()
+    timers.close()
     server.close()
 
 
@@ -232,5 +285,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9900, help="0 picks a free one")
-    given = parser.parse_args()
-    uvloop.run(_main(given.host, given.port))
+    parser.add_argument("--certificate", help="PEM file with certificate and key")
+    parser.add_argument("--tls-port", type=int, default=0)
+    uvloop.run(_main(parser.parse_args()))

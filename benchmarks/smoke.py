@@ -1,72 +1,66 @@
 """A few seconds of load through every pair of dialects, with the answers checked: does the path hold, not how fast is it.
 
-Exits 1 when an answer is missing, wrong or an error. Prints the same table as load.py; its numbers are not a measurement.
+Exits 1 when an answer is missing, wrong or an error, or when a figure could not be taken. Its numbers are not a measurement.
 """
 
 from __future__ import annotations
 
-import json
-
 import uvloop
 
-from load import SCENARIOS, Result, Scenario, header, row, run
-from rig import running_rig
+from measure import drive, heading, row
+from reading import problem_of
+from rig import Rig, Target, running_rig, upstream_formats
+from scenarios import Scenario, label
 
-_REQUESTS = 120
+_REQUESTS = 60
 _CONNECTIONS = 8
 
 
-def _body(answer: bytes) -> bytes:
-    head, _, body = answer.partition(b"\r\n\r\n")
-    if b"chunked" not in head.lower():
-        return body
-    joined = bytearray()
-    while body:
-        size, _, rest = body.partition(b"\r\n")
-        length = int(size, 16)
-        joined += rest[:length]
-        body = rest[length + 2 :]
-    return bytes(joined)
+def _scenarios(formats: list[str]) -> list[Scenario]:
+    found = []
+    for client in formats:
+        for upstream in formats:
+            pair = label(client, upstream)
+            for name, stream, script in (
+                ("json", False, "chunks=20,size=9"),
+                ("burst", True, "chunks=20,size=9"),
+                ("paced", True, "chunks=5,size=28,gap_ms=2,stamp=1"),
+            ):
+                if name != "paced" or client == upstream:
+                    found.append(Scenario(f"{pair} {name}", client, upstream, "closed", stream, script, connections=_CONNECTIONS))
+    first = formats[0]
+    script = "chunks=5,size=28,stamp=1"
+    found.append(Scenario(f"{label(first, first)} arrivals", first, first, "open", True, script, connections=4, rate=100))
+    return found
 
 
-def _text(scenario: Scenario, body: bytes) -> str:
-    """The text of an answer in the dialect the client asked for."""
-    if not scenario.stream:
-        answer = json.loads(body)
-        return str(answer["choices"][0]["message"]["content"] if scenario.dialect == "openai" else answer["content"][0]["text"])
-    events = [json.loads(line[5:]) for line in body.decode().splitlines() if line.startswith("data:") and "[DONE]" not in line]
-    if scenario.dialect == "openai":
-        return "".join(choice["delta"].get("content") or "" for event in events for choice in event["choices"])
-    return "".join(event["delta"].get("text", "") for event in events if event["type"] == "content_block_delta")
+async def _problem(scenario: Scenario, target: Target) -> tuple[str, str | None]:
+    sample = await drive(scenario, target, seconds=0.5 if scenario.loop == "open" else 20, most=_REQUESTS)
+    shown = row(scenario.name, target.name, sample.figures)
+    if sample.problems:
+        return shown, f"{sample.problems}; first answer: {sample.answer[:400]!r}"
+    if not sample.figures.get("requests"):
+        return shown, "no request was answered"
+    if sample.figures["total_p50_ms"] <= 0 or not sample.figures.get("rps"):
+        return shown, "no figure was produced"
+    return shown, problem_of(scenario, target.dialect(scenario), sample.answer)
 
 
-def _terminated(scenario: Scenario, body: bytes) -> bool:
-    return not scenario.stream or (b"data: [DONE]" if scenario.dialect == "openai" else b"message_stop") in body
-
-
-def _problem(scenario: Scenario, result: Result) -> str | None:
-    if result.requests != _REQUESTS or result.errors:
-        return f"{result.requests} of {_REQUESTS} answers, {result.errors} errors; first answer: {result.sample[:400]!r}"
-    body = _body(result.sample)
-    expected = dict(pair.split("=") for pair in scenario.script.split(","))
-    length = len(_text(scenario, body))
-    if length != int(expected["chunks"]) * int(expected["size"]):
-        return f"the text has {length} bytes, not chunks x size of {scenario.script}"
-    return None if _terminated(scenario, body) else "the stream has no terminator"
-
-
-async def _main() -> int:
+async def _main(rig: Rig, formats: list[str]) -> int:
     failed = 0
-    print(header())
-    with running_rig() as rig:
-        for scenario in SCENARIOS:
-            result = await run(scenario, rig, connections=_CONNECTIONS, requests=_REQUESTS, seconds=20)
-            problem = _problem(scenario, result)
-            print(row(scenario.name, result) + (f"\n    {problem}" if problem else ""), flush=True)
-            failed += problem is not None
-    print(f"{len(SCENARIOS) - failed} scenarios held, {failed} did not")
+    target = rig.server.target()
+    direct = rig.targets[0]
+    scenarios = _scenarios(formats)
+    pairs = [(scenario, target) for scenario in scenarios] + [(s, direct) for s in scenarios if s.client == s.upstream]
+    print(heading())
+    for scenario, where in pairs:
+        shown, problem = await _problem(scenario, where)
+        print(shown + (f"\n    {problem}" if problem else ""), flush=True)
+        failed += problem is not None
+    print(f"{len(pairs) - failed} scenarios held, {failed} did not")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(uvloop.run(_main()))
+    with running_rig(beside=False) as running:
+        raise SystemExit(uvloop.run(_main(running, upstream_formats())))
