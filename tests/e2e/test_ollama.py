@@ -164,9 +164,7 @@ async def test_generate(server: Server, scripted_upstream: ScriptedUpstream, mod
         assert not {"keep_alive", "options"} & body.keys()
 
 
-@pytest.mark.parametrize(
-    "field", [{"template": "{{ .Prompt }}"}, {"suffix": "end"}, {"raw": True}, {"context": [1, 2]}, {"prompt": ""}]
-)
+@pytest.mark.parametrize("field", [{"template": "{{ .Prompt }}"}, {"suffix": "end"}, {"raw": True}, {"context": [1, 2]}])
 async def test_generate_refuses_what_chat_cannot_do(server: Server, field: dict[str, Any]) -> None:
     with pytest.raises(ollama.ResponseError) as refused:
         await sdk(server).generate(**{"model": "oa/m", "prompt": "x", **field})
@@ -378,6 +376,24 @@ async def test_keys_apply(start: Start) -> None:
     with pytest.raises(ollama.ResponseError) as refused:
         await allowed.show("demo/slow")
     assert refused.value.status_code == 403
+
+
+@both
+async def test_requests_without_a_prompt_load_and_unload(
+    server: Server, scripted_upstream: ScriptedUpstream, streaming: bool
+) -> None:
+    """Answered here for providers that load nothing, passed on to an Ollama upstream, refused for models that are not there."""
+    for keep_alive, reason in ((None, "load"), ("5m", "load"), (0, "unload")):
+        _, last = await chat(server, streaming=streaming, model="oa/m", messages=[], keep_alive=keep_alive)
+        assert (last.done, last.done_reason, last.model) == (True, reason, "oa/m")
+    generated = await sdk(server).generate(model="ol/m", prompt="", keep_alive=0)
+    assert (generated.response, generated.done_reason) == ("", "unload")
+    assert scripted_upstream.requests == []
+    await sdk(server).chat(model="ol/m", messages=[])
+    assert scripted_upstream.last.json()["messages"] == []
+    with pytest.raises(ollama.ResponseError) as refused:
+        await sdk(server).chat(model="nowhere/m", messages=[])
+    assert refused.value.status_code == 404
 
 
 # -- completions and routes of one provider ------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from omniroute.gateway.pipeline import Pipeline, TransportFor
 from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange, Recorder
 from omniroute.routing.snapshot import Snapshot
-from omniroute.translation.format import Format, History
+from omniroute.translation.format import Format, History, StreamMeta
 from omniroute.upstream.executor import Executor
 
 log = structlog.get_logger("omniroute.gateway")
@@ -129,7 +129,8 @@ class Gateway:
                 confine(context, provider)
             if format.history is not None:
                 self._go_on(context, format.history)
-            await self.pipeline.run(context)
+            if not await self._answered_idle(context):
+                await self.pipeline.run(context)
         finally:
             self.in_flight -= 1
             if not self.in_flight:
@@ -161,6 +162,18 @@ class Gateway:
             await exchange.respond(200, [JSON_TYPE], body)
 
         await self._guard(exchange, format, answer)
+
+    async def _answered_idle(self, context: Context) -> bool:
+        """Answer a request that asks its model nothing, unless its provider can take it as it is. False for a real one."""
+        format = context.format
+        if format.idle is None:
+            return False
+        meta = StreamMeta(id=context.exchange.request_id, model=context.model, created=int(context.wall))
+        body = format.idle(context.envelope, meta)
+        if body is None or target_of(context).format == format.name:
+            return False
+        await context.exchange.respond(200, [("content-type", format.stream_type) if context.stream else JSON_TYPE], body)
+        return True
 
     async def _count(self, exchange: Exchange, format: Format, *, model: str | None) -> None:
         context = await admit(exchange, format, self._snapshot(), self._digest, self._clock, model=model)

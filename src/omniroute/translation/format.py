@@ -122,6 +122,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     stream_default    a request that does not say whether to stream wants a stream
     stream_lines      a stream is lines of JSON objects, and a whole answer is one such line
     client_only       a second face of another format for some clients; no upstream speaks it
+    idle              the whole answer to a request that asks its model nothing, None for a real one; None = there are no such
     model_in_url      model and stream switch stand in the URL, not in the body
     array             turns a stream of this dialect into one JSON array of its events, None where that does not exist
     count_key         the field of a token count's answer
@@ -149,6 +150,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     stream_default: bool = False
     stream_lines: bool = False
     client_only: bool = False
+    idle: Callable[[Envelope, StreamMeta], bytes | None] | None = None
     model_in_url: bool = False
     array: Callable[[], Framing] | None = None
     count_key: str = "input_tokens"

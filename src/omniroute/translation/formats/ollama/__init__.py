@@ -6,6 +6,7 @@ from omniroute._fast.codec import Decoder, Encoder
 from omniroute._fast.ollama import OllamaDecoder, OllamaEncoder
 from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.formats.ollama.errors import encode_error, error_status
+from omniroute.translation.formats.ollama.idle import idle_chat
 from omniroute.translation.formats.ollama.inplace import adjust, wants_usage
 from omniroute.translation.formats.ollama.request import decode_request, encode_request
 from omniroute.translation.formats.ollama.response import created_at, decode_response, encode_response
@@ -40,4 +41,5 @@ FORMAT = Format(
     wants_usage=wants_usage,
     stream_default=True,
     stream_lines=True,
+    idle=idle_chat,
 )

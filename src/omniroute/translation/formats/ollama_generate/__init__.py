@@ -11,6 +11,7 @@ from omniroute._fast.ollama import OllamaEncoder
 from omniroute.ir.response import ChatResponse
 from omniroute.translation.format import StreamMeta
 from omniroute.translation.formats.ollama import FORMAT as CHAT
+from omniroute.translation.formats.ollama.idle import idle_generate
 from omniroute.translation.formats.ollama.response import answer_text, answer_thinking, created_at, write_answer
 from omniroute.translation.formats.ollama_generate.request import decode_request
 
@@ -36,4 +37,5 @@ FORMAT = replace(
     encode_response=_encode_response,
     encoder=_encoder,
     client_only=True,
+    idle=idle_generate,
 )
