@@ -59,6 +59,13 @@ bench-peers: $(PACKAGE)
 	$(BIN)/python benchmarks/peers.py install
 	$(BIN)/python benchmarks/suite.py --peers --rounds 3 $(ARGS)
 
+# Needs npm and the registry; installs the agents below build/agents. Not part of the gate.
+agents: $(PACKAGE) $(STAMPS)/test
+	$(BIN)/python tests/agents/run.py $(ARGS)
+
+docs: $(PACKAGE)
+	$(BIN)/python docs/settings_table.py
+
 # The source archive first, then the wheel from the unpacked archive: nothing of this tree slips in. -g0: no debug information.
 wheel: $(PACKAGE)
 	@rm -rf dist && mkdir -p build
