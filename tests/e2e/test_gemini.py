@@ -247,9 +247,9 @@ async def test_errors_before_the_stream_keep_their_status(
     client = server.gemini().aio
     for status, word in ((400, "INVALID_ARGUMENT"), (404, "NOT_FOUND")):
         scripted_upstream.queue(Script(status=status, message="not like this"))
+        stream = await client.models.generate_content_stream(model=model, contents="Hi")
         with pytest.raises(errors.ClientError) as caught:
-            async for _ in await client.models.generate_content_stream(model=model, contents="Hi"):
-                pytest.fail("nothing was to come")
+            await anext(stream)
         assert (caught.value.code, caught.value.status) == (status, word)
         assert "not like this" in (caught.value.message or "")
     answer = await server.http.post(

@@ -11,6 +11,7 @@ from omniroute._fast.events cimport (
     THINKING, TOOL, USAGE, Event, merge, nothing_stated,
 )
 from omniroute._fast.frames cimport gemini_error
+from omniroute._fast.scan cimport same
 from omniroute._fast.stream cimport Encoder, json_text
 from omniroute._fast.usage cimport write_gemini_usage
 
@@ -58,10 +59,16 @@ cdef class GeminiEncoder(Encoder):
         elif kind == BLOCK_CLOSE:
             self._close(event.index)
         elif kind == SIGNATURE:
-            call = self._find(event.index)      # of calls only: reasoning of other vendors is signed for them alone
+            call = self._find(event.index)
             if call != NULL:
                 clear(&call.signature)
                 put_string(&call.signature, &event.a)
+            elif same(event.b.p, event.b.n, b"gemini"):     # reasoning of other vendors is signed for them alone
+                put_buffer(&self.out, &self.head)
+                puts(&self.out, b'{"text":"","thought":true,"thoughtSignature":"')
+                put_string(&self.out, &event.a)
+                puts(&self.out, b'"}')
+                self._part_end()
         elif kind == MEDIA:
             self._media(event)
         elif kind == USAGE:

@@ -44,6 +44,7 @@ cdef class GeminiDecoder(Decoder):
     cdef bint spoiled               # the finish reason speaks of an answer that could not be made
     cdef Buffer spoken              # the open text block as plain text: citations count its bytes
     cdef Buffer grounding           # raw, the latest
+    cdef Buffer proof               # signature of the open thinking block, JSON string content
 
     cdef bint _chunk(self, const Value *body) noexcept
     cdef void _begin(self, const Chunk *chunk, const Value *body) noexcept
@@ -53,6 +54,7 @@ cdef class GeminiDecoder(Decoder):
     cdef void _media(self, const Value *data) noexcept
     cdef void _say(self, int block, const Slice *text) noexcept
     cdef void _leave(self, int block) noexcept
+    cdef void _sign(self, int block, int index, const Slice *signature) noexcept
     cdef void _finish_reason(self, const Value *word) noexcept
     cdef void _cite(self) noexcept
     cdef void _cite_support(self, const Value *support, const Value *chunks, int *left) noexcept

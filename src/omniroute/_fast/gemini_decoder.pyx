@@ -8,8 +8,8 @@ from omniroute._fast.buffer cimport (
 )
 from omniroute._fast.calls cimport Calls, Fragment
 from omniroute._fast.events cimport (
-    CITATION, END, ERROR, EXTRA, JSON, MEDIA, SIGNATURE, START, STOP, STOP_FILTER, STOP_LENGTH, STOP_NONE, STOP_STOP, TEXT,
-    THINKING, TOOL, USAGE, Event, Slice, prepare, settled,
+    CITATION, END, ERROR, ESCAPED, EXTRA, JSON, MEDIA, SIGNATURE, START, STOP, STOP_FILTER, STOP_LENGTH, STOP_NONE, STOP_STOP,
+    TEXT, THINKING, TOOL, USAGE, Event, Slice, prepare, settled, utf8,
 )
 from omniroute._fast.faults cimport read_fault
 from omniroute._fast.frames cimport gemini_error
@@ -95,6 +95,7 @@ cdef class GeminiDecoder(Decoder):
     def __dealloc__(self):
         release(&self.spoken)
         release(&self.grounding)
+        release(&self.proof)
 
     cdef int event(self, const Sse *sse) noexcept:
         """A chunk, or a list of them as errors come in."""
@@ -183,16 +184,21 @@ cdef class GeminiDecoder(Decoder):
         self._finish_reason(&candidate.reason)
 
     cdef void _part(self, const Value *value) noexcept:
-        """Signatures of text parts have no place in other dialects, those of calls travel with the call."""
+        """Signatures of thoughts and calls travel with them, those of text parts have no place in other dialects."""
         cdef Part part
         cdef Slice text
         cdef Event event
+        cdef bint thought
         read_part(value, &part)
         if is_object(&part.call):
             self._call(&part)
         elif text_of(&part.text, &text):
+            thought = is_true(&part.thought)
             if text.n:
-                self._say(THINKING if is_true(&part.thought) else TEXT, &text)
+                self._say(THINKING if thought else TEXT, &text)
+            if thought and self.thinking >= 0 and text_of(&part.signature, &text) and text.n:
+                clear(&self.proof)
+                put_bytes(&self.proof, text.p, text.n)
         elif is_object(&part.inline_data):
             self._media(&part.inline_data)
         elif is_object(&part.other):
@@ -203,7 +209,7 @@ cdef class GeminiDecoder(Decoder):
     cdef void _call(self, const Part *part) noexcept:
         """A call comes whole. Its id is the upstream's, or one derived from the answer."""
         cdef Fragment fragment
-        cdef Event event
+        cdef Slice signature
         cdef Value found
         cdef int known = self.calls.count
         memset(&fragment, 0, sizeof(Fragment))
@@ -220,12 +226,8 @@ cdef class GeminiDecoder(Decoder):
         self.parts += 1
         self._leave(TOOL)
         self.calls.take(self, &fragment)
-        if self.calls.count > known and text_of(&part.signature, &event.a) and event.a.n:
-            prepare(&event, SIGNATURE)
-            text_of(&part.signature, &event.a)
-            event.block = TOOL
-            event.index = self.calls.calls[self.calls.count - 1].block
-            self.emit(&event)
+        if self.calls.count > known and text_of(&part.signature, &signature) and signature.n:
+            self._sign(TOOL, self.calls.calls[known].block, &signature)
         self.calls.settle(self)
 
     cdef void _media(self, const Value *data) noexcept:
@@ -256,12 +258,28 @@ cdef class GeminiDecoder(Decoder):
 
     cdef void _leave(self, int block) noexcept:
         """Close the open block of any other kind than ``block``."""
+        cdef Slice proof
         if self.text >= 0 and block != TEXT:
             self.close(self.text)
             self.text = -1
         if self.thinking >= 0 and block != THINKING:
+            proof.p = self.proof.data
+            proof.n = self.proof.size
+            proof.form = ESCAPED
+            if proof.n:
+                self._sign(THINKING, self.thinking, &proof)
+            clear(&self.proof)
             self.close(self.thinking)
             self.thinking = -1
+
+    cdef void _sign(self, int block, int index, const Slice *signature) noexcept:
+        cdef Event event
+        prepare(&event, SIGNATURE)
+        event.block = block
+        event.index = index
+        event.a = signature[0]
+        event.b = utf8(b"gemini", 6)
+        self.emit(&event)
 
     cdef void _finish_reason(self, const Value *word) noexcept:
         cdef int said = STOP_FILTER

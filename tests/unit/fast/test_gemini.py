@@ -16,6 +16,7 @@ from omniroute._fast.codec import Bridge, Collector, Encoder, Replayer
 from omniroute._fast.gemini import GeminiDecoder, GeminiEncoder
 from omniroute.translation.calls import arguments_object
 from omniroute.translation.formats.gemini.array import ArrayFraming
+from omniroute.translation.signatures import unwrap
 from unit.fast.streams import (
     DECODERS,
     anthropic,
@@ -40,8 +41,8 @@ def text(content: str, citations: list[bytes] | None = None) -> dict[str, Any]:
     return {"type": "text", "text": content, "citations": citations or []}
 
 
-def thinking(content: str) -> dict[str, Any]:
-    return {"type": "thinking", "text": content, "signature": None}
+def thinking(content: str, signature: str | None = None) -> dict[str, Any]:
+    return {"type": "thinking", "text": content, "signature": signature}
 
 
 def tool(name: str, arguments: str, call_id: str | None = None, signature: str | None = None) -> dict[str, Any]:
@@ -77,6 +78,7 @@ EXPECTED: dict[str, tuple[list[dict[str, Any]], str, tuple[int, ...]]] = {
         "tool",
         FULL,
     ),
+    "signed_thought": ([thinking("Hm.", "c2lnMQ=="), tool("f", "{}", "c1", "c2lnMg==")], "tool", FULL),
     "max_tokens": ([text("One two three")], "length", FULL),
     "safety": ([text("Fine.")], "filter", (100, 64, -1, 0, 0)),
     "prompt_blocked": ([], "filter", (9, 0, -1, 0, 0)),
@@ -280,14 +282,18 @@ def test_to_anthropic(name: str) -> None:
     blocks, stop, usage = EXPECTED[name]
     answer = read_anthropic(run(bridge("anthropic"), vector("gemini", name)))
     note = {"type": "text", "text": "[image attachment omitted: not supported by this model]"}
-    expected = as_anthropic({"blocks": [note if block["type"] == "media" else block for block in blocks]}, signed=False)
-    got = [{k: v for k, v in block.items() if k != "signature" or v} for block in answer["blocks"]]
+    expected = as_anthropic({"blocks": [note if block["type"] == "media" else block for block in blocks]}, signed=True)
+    got = answer["blocks"]
     for place, block in enumerate(expected):
         if block["type"] == "tool_use":
             assert got[place].pop("id")
             got[place]["input"] = got[place]["input"] or "{}"
             del block["id"]
-        block.pop("signature", None)
+        elif block.get("signature"):  # it goes back to Google and to nobody else
+            wrapped = unwrap(got[place]["signature"])
+            assert wrapped is not None
+            assert wrapped.vendor == "gemini"
+            got[place]["signature"] = wrapped.signature
     assert got == expected
     assert answer["stop"] == {"stop": "end_turn", "tool": "tool_use", "length": "max_tokens", "filter": "refusal"}[stop]
     if usage[3] >= 0:
