@@ -9,6 +9,7 @@ import openai
 import pytest
 import pytest_asyncio
 from pydantic import BaseModel
+
 from running.fixtures import Server, Start, nodes
 from upstream.script import Fault, Script, Text, Thinking, ToolCall, Usage
 from upstream.server import ScriptedUpstream
@@ -22,7 +23,10 @@ WEATHER = {
     "additionalProperties": False,
 }
 TOOL: Any = {"type": "function", "name": "get_weather", "description": "Weather", "parameters": WEATHER, "strict": False}
-CALLS = [ToolCall("get_weather", {"city": "Köln"}, id="call_1"), ToolCall("get_weather", {"city": "Bonn", "unit": "C"}, id="call_2")]
+CALLS = [
+    ToolCall("get_weather", {"city": "Köln"}, id="call_1"),
+    ToolCall("get_weather", {"city": "Bonn", "unit": "C"}, id="call_2"),
+]
 each_upstream = pytest.mark.parametrize("model", UPSTREAMS)
 both_ways = pytest.mark.parametrize("streaming", [False, True], ids=["whole", "stream"])
 
@@ -120,7 +124,12 @@ async def test_tool_loop(server: Server, scripted_upstream: ScriptedUpstream, mo
 async def test_claude_thinks_on_in_the_next_turn(server: Server, scripted_upstream: ScriptedUpstream, streaming: bool) -> None:
     """The signed thinking travels through the client inside of the reasoning item and comes back byte for byte."""
     scripted_upstream.queue(Script(answer=[Thinking("Let me see.\u2028 Ja."), CALLS[0]]), Script(answer="Done."))
-    request: dict[str, Any] = {"model": "an/claude-test", "tools": [TOOL], "store": False, "reasoning": {"effort": "high", "summary": "auto"}}
+    request: dict[str, Any] = {
+        "model": "an/claude-test",
+        "tools": [TOOL],
+        "store": False,
+        "reasoning": {"effort": "high", "summary": "auto"},
+    }
     conversation: list[Any] = [{"role": "user", "content": "Weather?"}]
     first = await ask(server, streaming, input=conversation, **request)
     assert [item.type for item in first.output] == ["reasoning", "function_call"]
@@ -151,13 +160,17 @@ async def test_claudes_proof_goes_to_nobody_else(server: Server, scripted_upstre
     assert b"Secret." not in scripted_upstream.last.body
 
 
-async def test_encrypted_reasoning_travels_through_an_anthropic_client(server: Server, scripted_upstream: ScriptedUpstream) -> None:
+async def test_encrypted_reasoning_travels_through_an_anthropic_client(
+    server: Server, scripted_upstream: ScriptedUpstream
+) -> None:
     scripted_upstream.queue(Script(answer=[Thinking("Sum up.", signature="gAAA-enc"), CALLS[0]]), Script(answer="Done."))
     client = server.anthropic()
     tools: Any = [{"name": "get_weather", "input_schema": WEATHER}]
     messages: list[Any] = [{"role": "user", "content": "Weather?"}]
     thinking: Any = {"type": "enabled", "budget_tokens": 2000}
-    async with client.messages.stream(model="re/gpt-test", max_tokens=4000, messages=messages, tools=tools, thinking=thinking) as stream:
+    async with client.messages.stream(
+        model="re/gpt-test", max_tokens=4000, messages=messages, tools=tools, thinking=thinking
+    ) as stream:
         first = await stream.get_final_message()
     assert [block.type for block in first.content] == ["thinking", "tool_use"]
     messages += [
@@ -326,7 +339,11 @@ async def test_openai_chat_sdk_against_responses(server: Server, scripted_upstre
     assert (sent["instructions"], sent["max_output_tokens"], sent["safety_identifier"]) == ("Be kind.", 16, "u1")
     assert not {"stop", "max_tokens", "user", "stream_options", "messages"} & sent.keys()
     messages += [
-        {"role": "assistant", "content": "Looking.", "tool_calls": [call.model_dump(include={"id", "type", "function"}) for call in choice.message.tool_calls or []]},
+        {
+            "role": "assistant",
+            "content": "Looking.",
+            "tool_calls": [call.model_dump(include={"id", "type", "function"}) for call in choice.message.tool_calls or []],
+        },
         {"role": "tool", "tool_call_id": "call_1", "content": "21 degrees"},
         {"role": "tool", "tool_call_id": "call_2", "content": "22 degrees"},
     ]

@@ -17,7 +17,8 @@ cdef inline int status_of_word(const Slice *word) noexcept nogil:
     cdef const char *p = word.p
     cdef Py_ssize_t n = word.n
     if (same(p, n, b"rate_limit_error") or same(p, n, b"rate_limit_exceeded") or same(p, n, b"insufficient_quota")
-            or same(p, n, b"requests") or same(p, n, b"tokens") or same(p, n, b"too_many_requests") or same(p, n, b"usage_limit_reached")):
+            or same(p, n, b"requests") or same(p, n, b"tokens") or same(p, n, b"too_many_requests")
+            or same(p, n, b"usage_limit_reached")):
         return 429
     if same(p, n, b"overloaded_error") or same(p, n, b"overloaded"):
         return 529

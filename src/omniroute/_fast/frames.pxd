@@ -2,8 +2,10 @@
 """The fixed frames of each dialect's stream: errors, keep-alives, terminators, and the opening of what varies."""
 
 from omniroute._fast.buffer cimport Buffer, put_int, put_string, puts
-from omniroute._fast.events cimport Event
-from omniroute._fast.faults cimport anthropic_type, chat_code, chat_type, gemini_status, is_responses_code, is_type_word, responses_code
+from omniroute._fast.events cimport Event, Slice
+from omniroute._fast.faults cimport (
+    anthropic_type, chat_code, chat_type, gemini_status, is_responses_code, is_type_word, responses_code,
+)
 
 
 cdef inline void chat_error(Buffer *out, const Event *error) noexcept nogil:
@@ -104,3 +106,28 @@ cdef inline void responses_error(Buffer *out, const Event *error) noexcept nogil
     puts(out, b"{")
     responses_fault(out, error)
     puts(out, b"}")
+
+
+cdef inline void responses_failure(
+    Buffer *out, const Slice *id, const Slice *model, long long created, long long sequence, const Event *error
+) noexcept nogil:
+    """The end of a response the client knows, a bare error if it knows none yet."""
+    if id.n == 0:
+        puts(out, b'event: error\ndata: {"type":"error","sequence_number":')
+        put_int(out, sequence)
+        puts(out, b',"param":null,')
+        responses_fault(out, error)
+        puts(out, b"}\n\n")
+        return
+    puts(out, b'event: response.failed\ndata: {"type":"response.failed","sequence_number":')
+    put_int(out, sequence)
+    puts(out, b',"response":{"id":"')
+    put_string(out, id)
+    puts(out, b'","object":"response","created_at":')
+    put_int(out, created)
+    puts(out, b',"model":"')
+    put_string(out, model)
+    puts(out, b'","status":"failed","error":')
+    responses_error(out, error)
+    puts(out, b',"incomplete_details":null,"output":[],"parallel_tool_calls":true,"tool_choice":"auto","tools":[],"usage":null}}')
+    puts(out, b"\n\n")

@@ -10,7 +10,7 @@ from omniroute._fast.events cimport (
     TEXT, THINKING, TOOL, USAGE, Event, Slice, prepare, settled, utf8,
 )
 from omniroute._fast.faults cimport read_fault
-from omniroute._fast.frames cimport chat_ping, responses_error, responses_fault
+from omniroute._fast.frames cimport chat_ping, responses_failure
 from omniroute._fast.openai_responses_parts cimport Parts, begins, bit_of, number_of, read_parts
 from omniroute._fast.scan cimport (
     Value, Walk, enter, find, integer_of, is_object, next_item, raw_of, same, skip_space, text_is, text_of,
@@ -480,27 +480,9 @@ cdef class OpenAIResponsesDecoder(Decoder):
         self.emit(&event)
 
     cdef void write_error(self, Buffer *out, const Event *error) noexcept:
-        """The end of a response the client knows, or else a bare error."""
-        cdef Slice text = utf8(self.tap.response_id.data, self.tap.response_id.size)
-        if text.n == 0:
-            puts(out, b'event: error\ndata: {"type":"error","sequence_number":')
-            put_int(out, self.sequence)
-            puts(out, b',"param":null,')
-            responses_fault(out, error)
-            puts(out, b"}\n\n")
-            return
-        puts(out, b'event: response.failed\ndata: {"type":"response.failed","sequence_number":')
-        put_int(out, self.sequence)
-        puts(out, b',"response":{"id":"')
-        put_string(out, &text)
-        puts(out, b'","object":"response","created_at":')
-        put_int(out, self.created)
-        puts(out, b',"model":"')
-        text = utf8(self.tap.response_model.data, self.tap.response_model.size)
-        put_string(out, &text)
-        puts(out, b'","status":"failed","error":')
-        responses_error(out, error)
-        puts(out, b',"incomplete_details":null,"output":[],"parallel_tool_calls":true,"tool_choice":"auto","tools":[],"usage":null}}\n\n')
+        cdef Slice id = utf8(self.tap.response_id.data, self.tap.response_id.size)
+        cdef Slice model = utf8(self.tap.response_model.data, self.tap.response_model.size)
+        responses_failure(out, &id, &model, self.created, self.sequence, error)
 
     cdef void write_ping(self, Buffer *out, bint comments) noexcept:
         if comments:

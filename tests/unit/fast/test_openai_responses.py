@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from unit.fast.responses_grammar import read_responses
-from unit.fast.streams import DECODERS, as_anthropic, as_chat, encoder, read_anthropic, read_chat, run, tapped, vector, vectors
 
 from omniroute._fast.codec import Bridge, Collector, Encoder
 from omniroute._fast.openai_responses import OpenAIResponsesDecoder, OpenAIResponsesEncoder
 from omniroute.translation.signatures import PREFIX, unwrap
+from unit.fast.responses_grammar import read_responses
+from unit.fast.streams import DECODERS, as_anthropic, as_chat, encoder, read_anthropic, read_chat, run, tapped, vector, vectors
 
 DIALECT = "openai_responses"
 SOURCES = [(dialect, name) for dialect in ("openai_chat", "anthropic") for name in vectors(dialect)]
@@ -448,7 +448,9 @@ def test_edge_150_an_empty_answer_has_no_items() -> None:
 
 
 def test_the_request_is_repeated_in_every_response_object() -> None:
-    out = translate("openai_chat", DIALECT, vector("openai_chat", "text"), echo=b'{"tools":[{"x":"a\xe2\x80\xa8b"}],"store":false}')
+    out = translate(
+        "openai_chat", DIALECT, vector("openai_chat", "text"), echo=b'{"tools":[{"x":"a\xe2\x80\xa8b"}],"store":false}'
+    )
     assert out.count(b'"tools":[{"x":"a\\u2028b"}],"store":false}}\n\n') == 3
     read_responses(out)
 

@@ -105,7 +105,9 @@ def _items(items: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _message(item: dict[str, Any], where: str) -> Iterator[str]:
-    wanted = ("output_text", "refusal") if item["role"] == "assistant" else ("input_text", "input_image", "input_file", "input_audio")
+    wanted = (
+        ("output_text", "refusal") if item["role"] == "assistant" else ("input_text", "input_image", "input_file", "input_audio")
+    )
     if item["role"] not in ("user", "assistant", "developer"):
         yield f"{where}: role {item['role']}"
     if not item["content"]:

@@ -28,9 +28,7 @@ SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}}
 def translate(client: str, upstream: str, body: dict[str, Any], **profile: Any) -> Translated:
     formats = registry()
     given = {"model": "asked", **({"max_tokens": 1000} if client == "anthropic" else {}), **body}
-    return translate_request(
-        scan(json.dumps(given).encode()), formats[client], formats[upstream], Profile(model="up", **profile)
-    )
+    return translate_request(scan(json.dumps(given).encode()), formats[client], formats[upstream], Profile(model="up", **profile))
 
 
 def to_chat(body: dict[str, Any], **profile: Any) -> dict[str, Any]:
@@ -366,7 +364,10 @@ def test_chat_conversation_as_items() -> None:
         {"role": "tool", "tool_call_id": "c0", "content": "r0"},
         {"role": "system", "content": "late"},
         {"role": "assistant", "content": "a"},
-        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}", "detail": "low"}}]},
+        {
+            "role": "user",
+            "content": [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}", "detail": "low"}}],
+        },
     ]
     sent = from_chat({"messages": messages})
     assert sent["instructions"] == "one\n\ntwo"
@@ -386,8 +387,12 @@ def test_chat_conversation_as_items() -> None:
 
 
 def test_edge_062_strict_is_false_unless_asked_for() -> None:
-    tools = [{"type": "function", "function": {"name": n, "parameters": SCHEMA, "strict": s}} for n, s in (("a", None), ("b", True))]
-    sent = from_chat({"tools": tools, "tool_choice": {"type": "function", "function": {"name": "b"}}, "parallel_tool_calls": False})
+    tools = [
+        {"type": "function", "function": {"name": n, "parameters": SCHEMA, "strict": s}} for n, s in (("a", None), ("b", True))
+    ]
+    sent = from_chat(
+        {"tools": tools, "tool_choice": {"type": "function", "function": {"name": "b"}}, "parallel_tool_calls": False}
+    )
     assert [tool["strict"] for tool in sent["tools"]] == [False, True]
     assert (sent["tool_choice"], sent["parallel_tool_calls"]) == ({"type": "function", "name": "b"}, False)
 
@@ -398,7 +403,9 @@ def test_custom_tools_of_chat_stay_custom() -> None:
     history = {"role": "assistant", "tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "patch", "input": "go"}}]}
     messages = [{"role": "user", "content": "q"}, history, {"role": "tool", "tool_call_id": "c", "content": "ok"}]
     sent = from_chat({"tools": tools, "messages": messages})
-    assert sent["tools"] == [{"type": "custom", "name": "patch", "format": {"type": "grammar", "syntax": "lark", "definition": "x"}}]
+    assert sent["tools"] == [
+        {"type": "custom", "name": "patch", "format": {"type": "grammar", "syntax": "lark", "definition": "x"}}
+    ]
     assert sent["input"][1:] == [
         {"type": "custom_tool_call", "call_id": "c", "name": "patch", "input": "go"},
         {"type": "custom_tool_call_output", "call_id": "c", "output": "ok"},
@@ -431,7 +438,10 @@ def test_fields_from_chat() -> None:
     assert (sent["max_output_tokens"], sent["temperature"], sent["top_logprobs"]) == (16, 2.0, 2)
     assert sent["reasoning"] == {"effort": "high", "summary": "auto"}
     assert sent["include"] == ["reasoning.encrypted_content", "message.output_text.logprobs"]
-    assert sent["text"] == {"format": {"type": "json_schema", "name": "output", "schema": SCHEMA, "strict": False}, "verbosity": "high"}
+    assert sent["text"] == {
+        "format": {"type": "json_schema", "name": "output", "schema": SCHEMA, "strict": False},
+        "verbosity": "high",
+    }
     assert (sent["store"], sent["stream"], sent["service_tier"], len(sent["safety_identifier"])) == (False, True, "priority", 64)
     assert not {"stop", "seed", "n", "presence_penalty", "logit_bias", "logprobs", "user", "stream_options"} & sent.keys()
 
@@ -497,7 +507,11 @@ def test_edge_064_proofs_come_back_to_their_vendor_only() -> None:
     redacted = wrap(Thinking(redacted="blob", vendor="anthropic"), text=True)
     items = [
         user("q"),
-        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "changed by the client"}], "encrypted_content": claude},
+        {
+            "type": "reasoning",
+            "summary": [{"type": "summary_text", "text": "changed by the client"}],
+            "encrypted_content": claude,
+        },
         {"type": "reasoning", "summary": [], "encrypted_content": redacted},
         {"type": "reasoning", "summary": [], "encrypted_content": "gAAA-openai"},
         {"type": "reasoning", "summary": [], "encrypted_content": PREFIX + "damaged!"},
@@ -583,7 +597,11 @@ ITEMS = st.lists(
         st.builds(lambda i, n, a: {"type": "function_call", "call_id": i, "name": n, "arguments": a}, ids, names, words),
         st.builds(lambda i, n, a: {"type": "custom_tool_call", "call_id": i, "name": n, "input": a}, ids, names, words),
         st.builds(lambda i, o: {"type": "function_call_output", "call_id": i, "output": o}, ids, words | PARTS),
-        st.builds(lambda s, p: {"type": "reasoning", "summary": [{"type": "summary_text", "text": s}], "encrypted_content": p}, words, PROOFS),
+        st.builds(
+            lambda s, p: {"type": "reasoning", "summary": [{"type": "summary_text", "text": s}], "encrypted_content": p},
+            words,
+            PROOFS,
+        ),
         st.builds(lambda c: {"type": "local_shell_call", "call_id": c, "action": {"type": "exec", "command": ["ls"]}}, ids),
         st.builds(lambda v: {"type": "web_search_call", "action": v}, values),
     ),
@@ -592,7 +610,11 @@ ITEMS = st.lists(
 )
 TOOLS = st.lists(
     st.one_of(
-        st.builds(lambda n, p: {"type": "function", "name": n, "parameters": p}, names, st.none() | st.dictionaries(words, values, max_size=3)),
+        st.builds(
+            lambda n, p: {"type": "function", "name": n, "parameters": p},
+            names,
+            st.none() | st.dictionaries(words, values, max_size=3),
+        ),
         st.builds(lambda n: {"type": "custom", "name": n}, names),
         st.builds(lambda n, g: {"type": "namespace", "name": g, "tools": [{"type": "function", "name": n}]}, names, names),
         st.sampled_from([{"type": "local_shell"}, {"type": "web_search"}]),
@@ -604,7 +626,9 @@ BODIES = st.fixed_dictionaries(
     optional={
         "instructions": words,
         "tools": TOOLS,
-        "reasoning": st.sampled_from([{"effort": "low"}, {"summary": "auto"}, {"effort": "none"}, {"effort": "xhigh", "summary": "detailed"}]),
+        "reasoning": st.sampled_from(
+            [{"effort": "low"}, {"summary": "auto"}, {"effort": "none"}, {"effort": "xhigh", "summary": "detailed"}]
+        ),
         "max_output_tokens": st.integers(1, 100_000),
         "temperature": st.floats(-1, 3),
         "parallel_tool_calls": st.booleans(),

@@ -10,7 +10,6 @@ import httpx
 import openai
 import openai.types.responses
 import pytest
-from unit.fast.responses_grammar import read_responses
 
 from omniroute._fast.codec import Bridge, Collector
 from omniroute.core.errors import BadAnswer, BadRequest, NotFound, OmniRouteError, TooManyRequests, UpstreamStatus
@@ -20,6 +19,7 @@ from omniroute.translation.formats.openai_responses import history
 from omniroute.translation.response import answer_as_stream, stream_as_answer, translate_answer
 from omniroute.translation.signatures import unwrap
 from omniroute.translation.stream import bridge_for
+from unit.fast.responses_grammar import read_responses
 
 NAME = "openai_responses"
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -103,7 +103,10 @@ CALLS = [
     (
         "local_shell",
         '{"command":["ls"],"workdir":"/x","timeout_ms":5}',
-        {"type": "local_shell_call", "action": {"type": "exec", "command": ["ls"], "env": {}, "working_directory": "/x", "timeout_ms": 5}},
+        {
+            "type": "local_shell_call",
+            "action": {"type": "exec", "command": ["ls"], "env": {}, "working_directory": "/x", "timeout_ms": 5},
+        },
     ),
     (
         "local_shell",
@@ -232,7 +235,9 @@ def test_generated_images_are_items() -> None:
 
 
 def test_the_sdks_accumulator_ends_with_the_same_response() -> None:
-    answer = chat_answer(("plain", '{"path":"a"}'), ("files__read", "{}"), ("patch", '{"input":"go"}'), content="Hi", reasoning_content="Hm")
+    answer = chat_answer(
+        ("plain", '{"path":"a"}'), ("files__read", "{}"), ("patch", '{"input":"go"}'), content="Hi", reasoning_content="Hm"
+    )
     formats = registry()
     body = answer_as_stream(json.dumps(answer).encode(), formats[NAME], formats["openai_chat"], META).body
     reply = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=body)
@@ -248,7 +253,9 @@ def test_the_sdks_accumulator_ends_with_the_same_response() -> None:
     assert final.usage.total_tokens == 13
 
 
-@pytest.mark.parametrize("name", [p.stem for p in sorted((VECTORS / NAME).glob("*.sse")) if p.stem not in ("error", "failed", "terminal_only")])
+@pytest.mark.parametrize(
+    "name", [p.stem for p in sorted((VECTORS / NAME).glob("*.sse")) if p.stem not in ("error", "failed", "terminal_only")]
+)
 def test_finished_and_streamed_answers_of_the_upstream_agree(name: str) -> None:
     """The response inside of the terminal event, rebuilt where the upstream left it empty, reads like its stream."""
     stream = (VECTORS / NAME / f"{name}.sse").read_bytes()
@@ -267,14 +274,19 @@ def test_finished_and_streamed_answers_of_the_upstream_agree(name: str) -> None:
     for call in given["choices"][0]["message"].get("tool_calls", []):
         if call["type"] == "custom":  # a stream tells it as the function that it is for others
             custom = call.pop("custom")
-            call |= {"type": "function", "function": {"name": custom["name"], "arguments": json.dumps({"input": custom["input"]})}}
+            call |= {
+                "type": "function",
+                "function": {"name": custom["name"], "arguments": json.dumps({"input": custom["input"]})},
+            }
     for answer in (given, told):
         for call in answer["choices"][0]["message"].get("tool_calls", []):
             call["function"]["arguments"] = json.loads(call["function"]["arguments"])
     assert told == given
 
 
-@pytest.mark.parametrize("body", [b"{}", b"<html>", b'{"output":"x"}', b'{"status":"failed","output":[],"error":{"code":"x","message":"m"}}'])
+@pytest.mark.parametrize(
+    "body", [b"{}", b"<html>", b'{"output":"x"}', b'{"status":"failed","output":[],"error":{"code":"x","message":"m"}}']
+)
 def test_what_is_no_answer_is_a_bad_answer(body: bytes) -> None:
     with pytest.raises(BadAnswer):
         registry()[NAME].decode_response(body)
@@ -308,7 +320,11 @@ def _stored() -> history.Stored:
 
 
 def test_resume_puts_everything_before_the_new_input() -> None:
-    news = {"model": "m", "previous_response_id": "resp_ours", "input": [{"type": "function_call_output", "call_id": "c0", "output": "r"}]}
+    news = {
+        "model": "m",
+        "previous_response_id": "resp_ours",
+        "input": [{"type": "function_call_output", "call_id": "c0", "output": "r"}],
+    }
     body = json.loads(history.resume(json.dumps(news).encode(), _stored()))
     assert "previous_response_id" not in body
     assert "instructions" not in body, "they are not inherited"

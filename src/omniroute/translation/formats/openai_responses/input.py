@@ -16,7 +16,7 @@ from omniroute.translation.formats.openai_responses.tools import QualifiedNames
 _ROLES = ("user", "system", "developer", "assistant")
 _OUTPUTS = ("function_call_output", "custom_tool_call_output")
 # What the client reports of tools that the vendor's protocol knows: the user's side of the conversation.
-_REPORTS = ("computer_call_output", "mcp_approval_response", "tool_search_output")
+REPORTS = ("computer_call_output", "mcp_approval_response", "tool_search_output")
 
 
 def input_items(body: dict[str, Any]) -> list[Any]:
@@ -70,7 +70,7 @@ def decode_input(items: list[Any], names: QualifiedNames) -> tuple[Message, ...]
         else:
             part = _decode_item(fields, kind, path, names)
             parts = (part,) if part is not None else ()
-            speaker = "user" if isinstance(part, ToolResult) or kind in _REPORTS else "assistant"
+            speaker = "user" if isinstance(part, ToolResult) or kind in REPORTS else "assistant"
         if speaker != side:
             flush()
             side = speaker

@@ -9,6 +9,7 @@ from omniroute.core import json
 from omniroute.ir.caps import Quirks
 from omniroute.ir.request import Message, Opaque, Part, Refusal, Text, Thinking, Tool, ToolCall, ToolResult
 from omniroute.translation.formats.openai_responses.calls import NATIVE, call_item
+from omniroute.translation.formats.openai_responses.input import REPORTS
 from omniroute.translation.formats.openai_responses.parts import encode_assistant, encode_user
 from omniroute.translation.formats.openai_responses.rules import NAME
 
@@ -40,7 +41,9 @@ class ItemWriter:
         for part in message.parts:
             if isinstance(part, ToolResult):
                 self._items.append(self._output(part))
-            elif isinstance(part, Opaque) and part.format == NAME and isinstance(part.value, dict) and "content" not in part.value:
+            elif (
+                isinstance(part, Opaque) and part.format == NAME and isinstance(part.value, dict) and "content" not in part.value
+            ):
                 self._items.append(dict(part.value))
             else:
                 rest.append(part)
