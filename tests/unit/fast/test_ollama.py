@@ -16,8 +16,8 @@ from omniroute._fast.codec import Bridge, Collector, Encoder, Replayer
 from omniroute._fast.ndjson import Lines
 from omniroute._fast.ollama import OllamaDecoder, OllamaEncoder
 from omniroute.translation.calls import arguments_object
+from omniroute.translation.format import registry
 from unit.fast.streams import (
-    DECODERS,
     VECTORS,
     anthropic,
     as_anthropic,
@@ -33,6 +33,7 @@ from unit.fast.streams import (
 )  # fmt: skip
 
 CREATED = "2023-11-14T22:13:20Z"
+NOTE = "[image attachment omitted: not supported by this model]"
 NOTHING = (-1, -1, -1, -1, -1)
 
 
@@ -93,7 +94,7 @@ def ours(*, generate: bool = False, input_tokens: int = 11, names: dict[str, str
 
 
 def bridge(target: str | None, source: str = "ollama", **options: Any) -> Bridge:
-    decoder = OllamaDecoder() if source == "ollama" else DECODERS[source]()
+    decoder = registry()[source].decoder()
     found: Encoder | None = None
     if target is not None:
         found = ours(generate=target == "generate", **options) if target in ("ollama", "generate") else encoder(target, **options)
@@ -102,7 +103,7 @@ def bridge(target: str | None, source: str = "ollama", **options: Any) -> Bridge
 
 def collect(stream: bytes, cuts: Iterable[int] = (), source: str = "ollama") -> dict[str, Any]:
     collector = Collector()
-    joined = Bridge(OllamaDecoder() if source == "ollama" else DECODERS[source](), collector)
+    joined = Bridge(registry()[source].decoder(), collector)
     assert run(joined, stream, cuts) == b""
     return {"blocks": collector.blocks, **tapped(joined)}
 
@@ -142,7 +143,9 @@ def as_lines(blocks: list[dict[str, Any]]) -> dict[str, Any]:
     """What an Ollama client must get of collected blocks."""
     calls = [(b["id"], b["name"], arguments_object(b["arguments"])) for b in blocks if b["type"] == "tool"]
     return {
-        "content": "".join(b["text"] for b in blocks if b["type"] in ("text", "refusal")),
+        "content": "".join(
+            NOTE if b["type"] == "media" else b["text"] for b in blocks if b["type"] in ("text", "refusal", "media")
+        ),
         "thinking": "".join(b["text"] for b in blocks if b["type"] == "thinking"),
         "calls": calls,
     }
@@ -245,7 +248,7 @@ def test_edge_111_single_bytes(name: str) -> None:
         assert run(bridge(target), stream, range(1, len(stream))) == run(bridge(target), stream)
 
 
-OTHERS = [(dialect, name) for dialect in ("openai_chat", "anthropic") for name in vectors(dialect) if name != "error"]
+OTHERS = [(dialect.name, name) for dialect in registry() if not dialect.client_only for name in vectors(dialect.name)]
 
 
 @pytest.mark.parametrize(("dialect", "name"), OTHERS)
@@ -253,8 +256,17 @@ def test_from_the_other_dialects(dialect: str, name: str) -> None:
     stream = vector(dialect, name)
     collected = collect(stream, source=dialect)
     for target in ("ollama", "generate"):
-        answer = read_lines(run(bridge(target, dialect), stream), generate=target == "generate")
-        assert shown(answer) == as_lines(collected["blocks"]) | ({"calls": []} if target == "generate" else {})
+        whole = run(bridge(target, dialect), stream)
+        answer = read_lines(whole, generate=target == "generate")
+        for cut in range(1, len(stream), 7):
+            assert run(bridge(target, dialect), stream, [cut]) == whole
+        expected = as_lines(collected["blocks"])
+        assert (answer["content"], answer["thinking"]) == (expected["content"], expected["thinking"])
+        if collected["error"][0]:
+            assert answer["error"] == collected["error"][2]
+            assert answer["calls"] == []
+            continue
+        assert shown(answer)["calls"] == ([] if target == "generate" else expected["calls"])
         assert answer["done"]["done_reason"] == ("length" if collected["stop"] in ("length", "context") else "stop")
         usage = collected["usage"]
         assert answer["done"]["prompt_eval_count"] == (usage[0] if usage[0] >= 0 else 11), "or the estimate"
@@ -262,8 +274,6 @@ def test_from_the_other_dialects(dialect: str, name: str) -> None:
             assert answer["done"]["eval_count"] == usage[3]
         elif collected["chars"]:
             assert answer["done"]["eval_count"] > 0, "estimated from what was sent"
-        for cut in range(1, len(stream), 7):
-            assert run(bridge(target, dialect), stream, [cut]) == run(bridge(target, dialect), stream)
 
 
 # -- errors and ends -----------------------------------------------------------------------------------------------------------
@@ -359,11 +369,10 @@ def test_lines_that_are_no_json_are_counted_and_skipped() -> None:
 
 def test_edge_090_images() -> None:
     stream = lines_of("image")
-    note = "[image attachment omitted: not supported by this model]"
     for target in ("ollama", "generate"):  # the SDK cannot read images in answers
-        assert read_lines(run(bridge(target), stream), generate=target == "generate")["content"] == "Here:" + note
+        assert read_lines(run(bridge(target), stream), generate=target == "generate")["content"] == "Here:" + NOTE
     blocks = read_anthropic(run(bridge("anthropic"), stream))["blocks"]
-    assert [block["text"] for block in blocks] == ["Here:", note]
+    assert [block["text"] for block in blocks] == ["Here:", NOTE]
 
 
 def test_edge_051_tool_names_are_restored() -> None:
