@@ -32,6 +32,7 @@ cdef struct Cached:       # a piece that was counted: its bytes, or from nine by
 
 cdef struct Scratch:      # what one call works with
     Cached *cache
+    uint64_t *neighbours  # left << 22 | right << 2 | 2 | whether they may stand side by side
     uint32_t *path        # the tokens so far
     unsigned char *dead   # one bit for each place from which no path leads to the end
     Py_ssize_t room       # bytes of a piece that path and dead have room for
@@ -40,6 +41,7 @@ cdef struct Scratch:      # what one call works with
 cdef class Vocabulary:
     cdef Token *tokens
     cdef uint32_t count_of_tokens
+    cdef uint32_t most_bytes          # of a token
     cdef uint32_t nodes               # tokens and inner nodes of the trie; a token's node is its rank
     cdef uint32_t[BYTES] bytes        # single bytes → rank
     cdef Table edges                  # node << 8 | byte → node
@@ -53,6 +55,7 @@ cdef class Vocabulary:
     cdef int add_path(self, uint32_t rank, const unsigned char *p) noexcept nogil
     cdef int find_merges(self, Ranks *ranks) noexcept nogil
     cdef bint apart(self, uint32_t left, uint32_t right) noexcept nogil
+    cdef bint apart_again(self, Scratch *s, uint32_t left, uint32_t right) noexcept nogil
     cdef uint32_t longest(self, const unsigned char *p, const unsigned char *end) noexcept nogil
     cdef Py_ssize_t merge(self, Scratch *s, const unsigned char *p, Py_ssize_t size) noexcept nogil
     cdef Py_ssize_t count_piece(self, Scratch *s, const unsigned char *p, Py_ssize_t size) noexcept nogil

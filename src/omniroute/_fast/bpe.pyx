@@ -16,8 +16,9 @@ from omniroute._fast.pieces cimport CODE_POINTS, LINE, LOWER, MARK, NUMBER, SPAC
 from omniroute._fast.table cimport find, grow, insert
 
 cdef enum:
-    CACHE_BITS = 12
-    LONGEST_CACHED = 64
+    CACHE_BITS = 12       # of pieces, and of pairs of neighbours
+    LONGEST_CACHED = 256
+    LONG = 16
 
 cdef enum Trouble:
     FINE
@@ -84,6 +85,7 @@ cdef inline uint64_t ends_of(const unsigned char *p, Py_ssize_t size) noexcept n
 
 cdef void release(Scratch *s) noexcept nogil:
     free(s.cache)
+    free(s.neighbours)
     free(s.path)
     free(s.dead)
 
@@ -92,6 +94,10 @@ cdef int make_room(Scratch *s, Py_ssize_t size) noexcept nogil:
     """Path and dead bits for a piece of that many bytes."""
     cdef Py_ssize_t room = s.room if s.room else 256
     cdef void *grown
+    if size > LONGEST_CACHED and s.neighbours == NULL:
+        s.neighbours = <uint64_t *> calloc(1 << CACHE_BITS, sizeof(uint64_t))
+        if s.neighbours == NULL:
+            return NO_MEMORY
     if size <= s.room:
         return FINE
     while room < size:
@@ -213,6 +219,7 @@ cdef class Vocabulary:
                 return TOO_LARGE
             self.tokens[i].length = <uint32_t> (out - ranks.text) - ranks.starts[i]
             first[self.tokens[i].length + 1] += 1
+            self.most_bytes = max(self.most_bytes, self.tokens[i].length)
             rank = 0
             p += 1
             if not c'0' <= p[0] <= c'9':
@@ -330,6 +337,14 @@ cdef class Vocabulary:
                 limit = right + 1
                 right = self.tokens[right].left
 
+    cdef bint apart_again(self, Scratch *s, uint32_t left, uint32_t right) noexcept nogil:
+        """The same remembered: a long piece of one repeated character asks about the same neighbours at every place."""
+        cdef uint64_t key = <uint64_t> left << 20 | right
+        cdef uint64_t *known = &s.neighbours[(key * <uint64_t> 0x9E3779B97F4A7C15) >> (64 - CACHE_BITS)]
+        if known[0] >> 2 != key or known[0] & 2 == 0:
+            known[0] = key << 2 | 2 | self.apart(left, right)
+        return known[0] & 1
+
     cdef uint32_t longest(self, const unsigned char *p, const unsigned char *end) noexcept nogil:
         """The longest token that the bytes at ``p`` < ``end`` begin with."""
         cdef uint32_t node = self.bytes[p[0]]
@@ -350,6 +365,8 @@ cdef class Vocabulary:
         cdef Py_ssize_t at = 0
         cdef Py_ssize_t n = 0
         cdef Py_ssize_t after
+        cdef const unsigned char *again = NULL
+        cdef uint32_t same = 0
         cdef uint32_t token = self.longest(p, end)
         if make_room(s, size) != FINE:
             return NO_MEMORY
@@ -359,13 +376,23 @@ cdef class Vocabulary:
         memset(s.dead, 0, size // 8 + 1)
         while True:
             after = at + self.tokens[token].length
-            if not s.dead[after >> 3] >> (after & 7) & 1 and (n == 0 or self.apart(s.path[n - 1], token)):
+            if not s.dead[after >> 3] >> (after & 7) & 1 and (
+                n == 0
+                or size <= LONGEST_CACHED and self.apart(s.path[n - 1], token)
+                or size > LONGEST_CACHED and self.apart_again(s, s.path[n - 1], token)
+            ):
                 s.path[n] = token
                 n += 1
                 at = after
                 if at == size:
                     return n
+                if again != NULL and end - p - at >= self.most_bytes and memcmp(p + at, again, self.most_bytes) == 0:
+                    token = same
+                    continue
                 token = self.longest(p + at, end)
+                if self.tokens[token].length >= LONG and end - p - at >= self.most_bytes:
+                    again = p + at
+                    same = token
             elif self.tokens[token].shorter != NONE:
                 token = self.tokens[token].shorter
             else:               # never at the start: what the piece merges to is a path

@@ -1,4 +1,4 @@
-"""Token counts (``…/count_tokens``, ``:countTokens``): the upstream's own where it has one, our estimate everywhere else.
+"""Token counts (``…/count_tokens``, ``:countTokens``): the upstream's own where it has one, ours everywhere else.
 
 A failing count says nothing about the account's health, so nothing here is classified, retried or recorded.
 """
@@ -11,8 +11,10 @@ from omniroute._fast.tokens import estimate_body
 from omniroute.core import json
 from omniroute.core.errors import Fault
 from omniroute.gateway.context import Context
+from omniroute.gateway.vocabularies import Vocabularies
 from omniroute.routing.resolve import Target, resolve
 from omniroute.translation.format import Format
+from omniroute.translation.tokens import count_request, family_of
 from omniroute.upstream.call import Timers, Transport
 from omniroute.upstream.executor import Executor
 
@@ -20,16 +22,35 @@ _LIMIT = 64 * 1024
 _TIMERS = Timers(connect=5.0, first_byte=10.0, between=5.0, total=15.0)
 
 
-async def count_tokens(context: Context, upstream: Format, target: Target, transport: Transport, executor: Executor) -> bytes:
+async def count_tokens(
+    context: Context,
+    upstream: Format,
+    target: Target,
+    transport: Transport,
+    executor: Executor,
+    vocabularies: Vocabularies,
+) -> bytes:
     """The count in the client's dialect (Anthropic: ``{"input_tokens": n}``), n ≥ 1."""
     counted = None
     if upstream is context.format and "count_tokens" in target.provider.paths:
         counted = await _native(context, upstream, target, transport, executor)
-    return json.dumps({context.format.count_key: counted if counted is not None else estimate_body(context.envelope.body)})
+    if counted is None:
+        counted = await _ours(context, upstream, target, vocabularies)
+    return json.dumps({context.format.count_key: counted})
 
 
 def target_of(context: Context) -> Target:
     return resolve(context.snapshot, context.model, context.grant).targets[0]
+
+
+async def _ours(context: Context, upstream: Format, target: Target, vocabularies: Vocabularies) -> int:
+    """By the vocabulary of the model's family; the estimate where there is none."""
+    family = family_of(target.profile.model, upstream.name)
+    vocabulary = await vocabularies.get(family.rules)
+    if vocabulary is None:
+        return estimate_body(context.envelope.body)
+    request = context.format.decode_request(context.envelope.body)
+    return await asyncio.to_thread(count_request, request, family, vocabulary)
 
 
 async def _native(context: Context, upstream: Format, target: Target, transport: Transport, executor: Executor) -> int | None:

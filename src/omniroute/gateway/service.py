@@ -22,6 +22,7 @@ from omniroute.gateway.models import SHAPES, list_models, one_model, spoken
 from omniroute.gateway.pipeline import Pipeline, TransportFor
 from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange, Recorder
+from omniroute.gateway.vocabularies import Vocabularies
 from omniroute.routing.snapshot import Snapshot
 from omniroute.translation.format import Format, History, StreamMeta
 from omniroute.upstream.executor import Executor
@@ -53,6 +54,7 @@ class Gateway:
         self._snapshot = snapshot
         self._digest = digest
         self._transport_for = transport_for
+        self._vocabularies = Vocabularies()
         self.conversations = Conversations(clock)
         self._clock = clock
 
@@ -179,7 +181,8 @@ class Gateway:
         context = await admit(exchange, format, self._snapshot(), self._digest, self._clock, model=model)
         target = target_of(context)
         upstream = self.formats[target.format]
-        body = await count_tokens(context, upstream, target, self._transport_for(target.provider.wire), self._executor)
+        transport = self._transport_for(target.provider.wire)
+        body = await count_tokens(context, upstream, target, transport, self._executor, self._vocabularies)
         await exchange.respond(200, [JSON_TYPE], body)
 
     async def _guard(
