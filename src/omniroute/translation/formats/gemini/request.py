@@ -7,7 +7,7 @@ from typing import Any
 from omniroute.core import json
 from omniroute.core.errors import BadRequest
 from omniroute.ir.caps import Profile
-from omniroute.ir.request import ChatRequest, Message, Role, Text
+from omniroute.ir.request import ChatRequest, Message, Part, Role, Text, ToolCall, ToolResult
 from omniroute.translation import read
 from omniroute.translation.formats.gemini.config import PATH, decode_config, encode_config
 from omniroute.translation.formats.gemini.fields import NAME, camel, inner, objects
@@ -71,8 +71,18 @@ def _decode_contents(fields: dict[str, Any]) -> tuple[Message, ...]:
         role = _ROLES.get(word)
         if role is None:
             raise BadRequest(f"{path}.role {word[:60]!r} is not known; use user or model.", param=f"{path}.role")
-        messages.append(Message(role=role, parts=decode_parts(objects(item, "parts", path), ids, f"{path}.parts")))
+        parts = decode_parts(objects(item, "parts", path), ids, f"{path}.parts")
+        _check_places(parts, role, word, path)
+        messages.append(Message(role=role, parts=parts))
     return tuple(messages)
+
+
+def _check_places(parts: tuple[Part, ...], role: Role, word: str, path: str) -> None:
+    """Calls belong to the model and results to the user."""
+    for part in parts:
+        if (isinstance(part, ToolCall) and role != "assistant") or (isinstance(part, ToolResult) and role != "user"):
+            kind = "functionCall" if isinstance(part, ToolCall) else "functionResponse"
+            raise BadRequest(f"{path}.parts: a {kind} cannot stand in a content of role {word}.", param=f"{path}.parts")
 
 
 def encode_request(request: ChatRequest, profile: Profile) -> bytes:
