@@ -13,6 +13,7 @@ cdef class Filter(Encoder):
 
 cdef class Tee(Filter):
     cdef Encoder copy
+    cdef object done            # called at the end of a complete answer, None: nobody is
 
 cdef class ThinkTags(Filter):
     cdef int state

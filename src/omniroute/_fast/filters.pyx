@@ -68,12 +68,15 @@ cdef class Filter(Encoder):
 cdef class Tee(Filter):
     """Gives another encoder every event as well."""
 
-    def __init__(self, Encoder copy not None):
+    def __init__(self, Encoder copy not None, done=None):
         self.copy = copy
+        self.done = done
 
     cdef void put(self, const Event *event) noexcept:
         self.hand_on(event)
         self.copy.put(event)
+        if event.kind == END and self.done is not None:
+            self.done()
 
 
 cdef class ThinkTags(Filter):

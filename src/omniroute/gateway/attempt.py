@@ -15,14 +15,15 @@ from omniroute.core.errors import BadAnswer, Fault, Scope, TimeoutFault, Truncat
 from omniroute.gateway.context import Context
 from omniroute.gateway.egress import JSON_TYPE, decision_headers, stream_headers
 from omniroute.gateway.heartbeat import Heartbeat
+from omniroute.gateway.prepare import Prepared
 from omniroute.gateway.relay import relay
 from omniroute.gateway.report import Report
 from omniroute.routing.plan import Attempt
 from omniroute.translation.errors import error_in_body
 from omniroute.translation.format import Format, StreamMeta
-from omniroute.translation.request import Translated, translate_request
+from omniroute.translation.request import Translated
 from omniroute.translation.response import Answer, answer_as_stream, stream_as_answer, translate_answer
-from omniroute.translation.stream import bridge_for
+from omniroute.translation.stream import bridge_for, gathering_bridge
 from omniroute.upstream import faults
 from omniroute.upstream.call import Call, Reply, Transport
 from omniroute.upstream.executor import Executor
@@ -42,6 +43,7 @@ class Try:
         report: Report,
         heartbeat: Heartbeat,
         executor: Executor,
+        prepared: Prepared,
     ) -> None:
         self.context = context
         self.attempt = attempt
@@ -49,9 +51,8 @@ class Try:
         self.transport = transport
         self.report = report
         self.heartbeat = heartbeat
-        self.translated: Translated = translate_request(
-            context.envelope, context.format, upstream, attempt.target.profile, model=context.model, stream=context.stream
-        )
+        self.translated: Translated = prepared.translated
+        self._watch = prepared.watch
         self.call = self._call(executor)
         self.first_token = self.call.timers.first_byte
         self._deadline: float | None = None
@@ -124,7 +125,8 @@ class Try:
     async def _pump(self, first: bytes, reply: Reply, chunks: AsyncIterator[bytes]) -> None:
         """Stream to stream: hold everything back until the first useful event, then one write per read."""
         hide = self.context.format is self.upstream and not self.translated.include_usage
-        bridge = bridge_for(self.context.format, self.upstream, self._meta(), hide_usage=hide)
+        through = self._watch.filters() if self._watch is not None else ()
+        bridge = bridge_for(self.context.format, self.upstream, self.meta(), hide_usage=hide, through=through)
         self.report.watch(bridge)
         head = bridge.feed(first)
         if not _decided(bridge):
@@ -183,22 +185,22 @@ class Try:
     async def _replay(self, body: bytes) -> None:
         """The upstream answered whole although a stream was asked for."""
         self._refuse_error(body)
-        stream, usage, stop = answer_as_stream(body, self.context.format, self.upstream, self._meta())
-        self.report.answered(usage, stop)
-        await self._commit(stream)
+        answer = answer_as_stream(body, self.context.format, self.upstream, self.meta())
+        self.keep(answer)
+        self.report.answered(answer.usage, answer.stop)
+        await self._commit(answer.body)
         await self.context.exchange.finish()
 
     # -- finished answers ------------------------------------------------------------------------------------------
 
     async def _finish(self, body: bytes) -> None:
         self._refuse_error(body)
-        answer = translate_answer(body, self.context.format, self.upstream, self._meta())
-        await self._answer(answer)
+        await self.respond(translate_answer(body, self.context.format, self.upstream, self.meta()))
 
     async def _collect(self, first: bytes, chunks: AsyncIterator[bytes]) -> None:
         """The upstream streamed although a finished answer was asked for: gather it."""
         collector = Collector()
-        bridge = Bridge(self.upstream.decoder(), collector)
+        bridge = gathering_bridge(self.upstream, collector, self.meta())
         self.report.watch(bridge)
         bridge.feed(first)
         async for chunk in chunks:
@@ -206,12 +208,19 @@ class Try:
         bridge.finish()
         if bridge.error_status:
             raise self._stream_fault(bridge)
-        await self._answer(stream_as_answer(collector, bridge, self.context.format, self.upstream, self._meta()))
+        await self.respond(stream_as_answer(collector, bridge, self.context.format, self.upstream, self.meta()))
 
-    async def _answer(self, answer: Answer) -> None:
+    async def respond(self, answer: Answer) -> None:
+        """Send the finished answer."""
+        self.keep(answer)
         self.report.answered(answer.usage, answer.stop)
         headers = [JSON_TYPE, *decision_headers(self.context, self.attempt)]
         await self.context.exchange.respond(200, headers, answer.body)
+
+    def keep(self, answer: Answer) -> None:
+        """What the next turn will need of it, where the client cannot carry that."""
+        if self._watch is not None:
+            self._watch.keep(answer.response, self.meta().named(self.context.format.id_prefix).id)
 
     def _refuse_error(self, body: bytes) -> None:
         """An error object inside a 200 is an error."""
@@ -230,7 +239,8 @@ class Try:
 
     # -- words -----------------------------------------------------------------------------------------------------
 
-    def _meta(self) -> StreamMeta:
+    def meta(self) -> StreamMeta:
+        """What the writers of the answer must know."""
         return StreamMeta(
             id=self.context.exchange.request_id,
             model=self.context.model,
@@ -240,6 +250,7 @@ class Try:
             tool_names=self.translated.tool_names,
             request=self.translated.request,
             array=self.context.array,
+            think_tags=bool(self.attempt.target.profile.quirks.think_tags),
         )
 
     def _stream_fault(self, bridge: Bridge) -> Fault:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from omniroute._fast.envelope import Envelope
+from omniroute._fast.tokens import estimate_body
 from omniroute.gateway.ports import Exchange
+from omniroute.ir.request import ChatRequest
 from omniroute.routing.snapshot import KeyGrant, Snapshot
 from omniroute.translation.format import Format
-from omniroute.translation.request import wants_stream
+from omniroute.translation.media import File
+from omniroute.translation.ops import Ops
+from omniroute.translation.request import read_request, wants_stream
 
 
 class Context:
     """One request. ``received`` is monotonic seconds, ``wall`` unix seconds; ``attempts`` counts the tries made.
 
     ``model`` and ``stream`` are what the client asked for, in the body or (where its format says that there) in the URL;
-    ``array``: its stream is to be one JSON array, see ``Format.array``.
+    ``array``: its stream is to be one JSON array, see ``Format.array``. ``explain``: the client wants to know what translation
+    does; ``ops`` is what it did for the last try (None: nobody asked). ``files`` holds what URLs of the request led to, a text
+    says why to nothing.
     """
 
-    __slots__ = ("agent_id", "array", "attempts", "body", "decision", "envelope", "exchange", "format", "grant", "model",
-                 "received", "session_id", "snapshot", "stream", "wall")  # fmt: skip
+    __slots__ = ("_estimate", "_request", "agent_id", "array", "attempts", "body", "decision", "envelope", "exchange", "explain",
+                 "files", "format", "grant", "model", "ops", "received", "session_id", "snapshot", "stream", "wall")  # fmt: skip
 
     def __init__(
         self,
@@ -45,7 +51,24 @@ class Context:
         self.array = array
         self.attempts = 0
         self.decision = ""
+        self.explain = (exchange.header("x-omniroute-explain") or "").lower() in ("true", "1")
+        self.ops: Ops = None
+        self.files: dict[str, File | str] = {}
+        self._request: ChatRequest | None = None
+        self._estimate: int | None = None
         self.session_id = (
             exchange.header("x-claude-code-session-id") or exchange.header("session-id") or exchange.header("x-session-id")
         )
         self.agent_id = exchange.header("x-claude-code-agent-id")
+
+    def request(self) -> ChatRequest:
+        """The request in canonical form, read once for all tries. Raises BadRequest."""
+        if self._request is None:
+            self._request = read_request(self.envelope, self.format, model=self.model, stream=self.stream)
+        return self._request
+
+    def input_estimate(self) -> int:
+        """Prompt tokens by shape, counted once."""
+        if self._estimate is None:
+            self._estimate = estimate_body(self.envelope.body)
+        return self._estimate

@@ -15,12 +15,15 @@ JSON_TYPE = ("content-type", "application/json")
 
 def decision_headers(context: Context, attempt: Attempt) -> list[tuple[str, str]]:
     """Who serves this answer, for the caller's eyes."""
-    return [
+    headers = [
         ("x-omniroute-provider", attempt.target.provider.id),
         ("x-omniroute-model", attempt.target.model),
         ("x-omniroute-decision", context.decision),
         ("x-omniroute-attempts", str(context.attempts)),
     ]
+    if context.ops is not None:
+        headers.append(("x-omniroute-ops", str(len(context.ops))))
+    return headers
 
 
 def stream_headers(context: Context, extra: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import structlog
 
 from omniroute._fast.codec import Bridge
-from omniroute._fast.tokens import estimate_body
 from omniroute.core.errors import Fault
 from omniroute.core.ids import Clock
 from omniroute.gateway.context import Context
@@ -32,7 +31,6 @@ class Report:
         self._usage: Usage | None = None
         self._answered = False
         self._ttft: float | None = None
-        self._estimate: int | None = None
         self._settled = False
 
     def watch(self, bridge: Bridge) -> None:
@@ -52,10 +50,8 @@ class Report:
         self.fault = fault
 
     def input_estimate(self) -> int:
-        """Prompt tokens by shape, counted once."""
-        if self._estimate is None:
-            self._estimate = estimate_body(self.context.envelope.body)
-        return self._estimate
+        """Prompt tokens by shape."""
+        return self.context.input_estimate()
 
     def settle(self, recorder: Recorder, *, aborted: bool = False) -> None:
         """Record the try; a second call does nothing."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from msgspec.structs import replace
 
 from omniroute.core.errors import BadRequest
-from omniroute.ir.request import Media, MediaKind, Text
+from omniroute.ir.request import ChatRequest, Media, MediaKind, Message, Part, Text, ToolResult
+from omniroute.translation.ops import Ops, note
 from omniroute.translation.rules import Rules
 
 _MAGIC: tuple[tuple[bytes, int, str], ...] = (
@@ -62,6 +65,59 @@ def read_data_url(url: str) -> tuple[str, str] | None:
 def data_url(media: Media) -> str:
     """``media.data`` as a data URL."""
     return f"data:{media.mime or 'application/octet-stream'};base64,{media.data or ''}"
+
+
+class File(NamedTuple):
+    """What a URL led to: its MIME type and its content in base64."""
+
+    mime: str
+    data: str
+
+
+def is_note(part: Media | Text, original: Media) -> bool:
+    """Whether :func:`fit` could only leave a note where ``original`` stood."""
+    return isinstance(part, Text) and part in (omitted(original.kind), omitted(original.kind, original.url))
+
+
+def urls_to_fetch(request: ChatRequest, rules: Rules, *, vision: bool) -> dict[str, MediaKind]:
+    """The URLs whose content the target takes, but not by URL, each with what it should be."""
+    wanted: dict[str, MediaKind] = {}
+    for message in request.messages:
+        if message.role == "assistant":
+            continue
+        for part in message.parts:
+            for inner in (part, *part.content) if isinstance(part, ToolResult) else (part,):
+                if isinstance(inner, Media) and inner.url is not None and _takes_bytes(inner.kind, rules, vision):
+                    wanted.setdefault(inner.url, inner.kind)
+    return wanted
+
+
+def _takes_bytes(kind: MediaKind, rules: Rules, vision: bool) -> bool:
+    return kind in rules.media and kind not in rules.media_urls and (vision or kind != "image")
+
+
+def with_files(request: ChatRequest, files: Mapping[str, File], failed: Mapping[str, str], ops: Ops) -> ChatRequest:
+    """``request`` with the content of ``files`` (by URL) in place of the URLs; ``failed`` says why others have none."""
+
+    def given(part: Part, position: int) -> Part:
+        if isinstance(part, ToolResult):
+            content = tuple(given(inner, position) for inner in part.content)
+            return part if content == part.content else replace(part, content=content)
+        if not isinstance(part, Media) or part.url is None:
+            return part
+        if part.url in failed:
+            note(ops, "media-fetch", "dropped", "messages", position, detail=f"{part.url[:200]}: {failed[part.url]}")
+        if part.url not in files:
+            return part
+        note(ops, "media-fetch", "rewritten", "messages", position, detail=part.url[:200])
+        file = files[part.url]
+        return replace(part, kind=kind_of(file.mime), mime=file.mime, data=file.data, url=None)
+
+    messages: list[Message] = []
+    for position, message in enumerate(request.messages):
+        parts = tuple(given(part, position) for part in message.parts)
+        messages.append(message if parts == message.parts else replace(message, parts=parts))
+    return replace(request, messages=tuple(messages))
 
 
 def kind_of(mime: str) -> MediaKind:

@@ -11,7 +11,7 @@ from omniroute.ir.caps import Profile
 from omniroute.ir.request import Media, Message, Opaque, Part, Refusal, Text, Thinking, ToolCall, ToolResult
 from omniroute.translation import media
 from omniroute.translation.names import ToolNames
-from omniroute.translation.ops import Ops, note
+from omniroute.translation.ops import Action, Ops, note
 from omniroute.translation.rules import Rules
 from omniroute.translation.signatures import own
 
@@ -63,7 +63,8 @@ class PartFitter:
             return media.omitted(part.kind, part.url)
         fitted = media.fit(part, self._rules, same_vendor=self._same, vision=self._vision)
         if isinstance(fitted, Text):
-            note(self._ops, "media-kind", "rewritten", "messages", position, detail=part.kind)
+            action: Action = "dropped" if media.is_note(fitted, part) else "rewritten"
+            note(self._ops, "media-kind", action, "messages", position, detail=part.kind)
         return fitted
 
     def _call(self, call: ToolCall) -> ToolCall:
@@ -98,8 +99,8 @@ class PartFitter:
         if role == "assistant" and part.kind != "audio":
             note(self._ops, "part-foreign", "dropped", "messages", position, detail=part.kind)
             return None
-        note(self._ops, "part-foreign", "rewritten", "messages", position, detail=part.kind)
         readable = "\n".join(_readable(part.value, 0)).strip()
+        note(self._ops, "part-foreign", "rewritten" if readable else "dropped", "messages", position, detail=part.kind)
         return Text(text=readable or f"[{part.kind[:60]} part omitted: not supported by this model]")
 
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
-from omniroute._fast.envelope import Envelope
+from omniroute._fast.envelope import Envelope, scan
 from omniroute.ir.caps import Profile
 from omniroute.ir.request import ChatRequest
 from omniroute.translation.format import Format
 from omniroute.translation.normalise import normalise
 from omniroute.translation.ops import Action, Ops, note
 from omniroute.translation.quirks import top_level_changes
+from omniroute.translation.replay_reasoning import Recall, restore
 
 
 class Translated(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,27 +45,46 @@ def translate_request(
     model: str | None = None,
     stream: bool | None = None,
     ops: Ops = None,
+    request: ChatRequest | None = None,
+    recall: Recall | None = None,
 ) -> Translated:
     """The upstream's body for a client's. ``ops`` collects what was changed. Raises BadRequest.
 
     ``model`` and ``stream`` are what the client asked for where its format says that in the URL (``Format.model_in_url``).
+    ``request`` is the body as :func:`read_request` gives it, if that was done before; ``recall`` finds reasoning of earlier
+    answers of this target.
     """
     if client.name == upstream.name:
-        return _spliced(envelope, client, profile, stream, ops)
-    request = client.decode_request(envelope.body)
-    if client.model_in_url:
-        request = replace(request, model=model or request.model, stream=bool(stream))
+        return _spliced(envelope, client, profile, stream, ops, recall)
+    if request is None:
+        request = read_request(envelope, client, model=model, stream=stream)
+    told = request
+    if recall is not None:
+        request = restore(request, upstream.name, recall, signed=upstream.rules.signed_thinking, ops=ops)
     ready, names = normalise(request, profile, upstream.name, ops=ops)
     return Translated(
         body=upstream.encode_request(ready, profile),
         tool_names=names,
-        request=request,
+        request=told,
         include_usage=request.include_usage,
         stream=request.stream,
     )
 
 
-def _spliced(envelope: Envelope, client: Format, profile: Profile, stream: bool | None, ops: Ops) -> Translated:
+def read_request(envelope: Envelope, client: Format, *, model: str | None = None, stream: bool | None = None) -> ChatRequest:
+    """The client's request in canonical form. Raises BadRequest."""
+    request = client.decode_request(envelope.body)
+    return replace(request, model=model or request.model, stream=bool(stream)) if client.model_in_url else request
+
+
+def _spliced(
+    envelope: Envelope, client: Format, profile: Profile, stream: bool | None, ops: Ops, recall: Recall | None
+) -> Translated:
+    if recall is not None and client.replay is not None:
+        replayed = client.replay(envelope, recall)
+        if replayed:
+            note(ops, "reasoning-replayed", "synthesised", *replayed)
+            envelope = scan(envelope.splice(replayed))
     changes = top_level_changes(envelope, client.adjust(envelope, profile), profile.quirks)
     if ops is not None:
         for key, value in changes.items():
@@ -76,7 +96,7 @@ def _spliced(envelope: Envelope, client: Format, profile: Profile, stream: bool 
     return Translated(
         body=envelope.splice(changes),
         tool_names={},
-        request=None,
+        request=client.decode_request(envelope.body) if profile.quirks.think_tags else None,
         include_usage=client.wants_usage(envelope),
         stream=bool(stream) if client.model_in_url else wants_stream(envelope, client),
     )

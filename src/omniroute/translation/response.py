@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -16,35 +17,55 @@ from omniroute.translation.answers import restore_calls, settle_stop
 from omniroute.translation.calls import arguments_text
 from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.media import canonical_mime, kind_of, omitted
+from omniroute.translation.think_tags import split_thinking
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A body for the client, and what accounting needs: ``usage`` None = the upstream did not say."""
+    """A body for the client, and what it was made of. ``response.usage`` None = the upstream did not say."""
 
     body: bytes
-    usage: Usage | None
-    stop: StopReason
+    response: ChatResponse
 
+    @property
+    def usage(self) -> Usage | None:
+        return self.response.usage
 
-class StreamedAnswer(NamedTuple):
-    """A finished answer as the bytes of a whole stream, terminator included."""
-
-    body: bytes
-    usage: Usage | None
-    stop: StopReason
+    @property
+    def stop(self) -> StopReason:
+        return self.response.stop
 
 
 def translate_answer(body: bytes, client: Format, upstream: Format, meta: StreamMeta) -> Answer:
     """The upstream's finished answer for the client; the same bytes when both speak one format. Raises BadAnswer."""
-    response = upstream.decode_response(body)
-    if client.name != upstream.name:
+    response = _read(body, upstream, meta)
+    if client.name != upstream.name or meta.think_tags:
         body = client.encode_response(response, meta.named(client.id_prefix))
-    return Answer(body=body, usage=response.usage, stop=response.stop)
+    return Answer(body=body, response=response)
 
 
-def answer_as_stream(body: bytes, client: Format, upstream: Format, meta: StreamMeta) -> StreamedAnswer:
+def joined_answer(answers: Sequence[ChatResponse], client: Format, meta: StreamMeta) -> Answer:
+    """Several answers as the choices of one, usage added up."""
+    known = [answer.usage for answer in answers if answer.usage is not None]
+    usage = Usage(
+        input=sum(one.input for one in known),
+        cached=sum(one.cached for one in known),
+        written=sum(one.written for one in known),
+        output=sum(one.output for one in known),
+        reasoning=sum(one.reasoning for one in known),
+    )
+    response = replace(answers[0], choices=tuple(answers[1:]), usage=usage if known else None)
+    return Answer(body=client.encode_response(response, meta.named(client.id_prefix)), response=response)
+
+
+def _read(body: bytes, upstream: Format, meta: StreamMeta) -> ChatResponse:
+    response = upstream.decode_response(body)
+    return split_thinking(response) if meta.think_tags else response
+
+
+def answer_as_stream(body: bytes, client: Format, upstream: Format, meta: StreamMeta) -> Answer:
     """A finished answer, sent although a stream was asked for, as a full stream in the client's dialect. Raises BadAnswer."""
-    response = restore_calls(upstream.decode_response(body), {}, meta.id, client.rules)
+    read = _read(body, upstream, meta)
+    response = restore_calls(read, {}, meta.id, client.rules)
     meta = _shown(meta, response, client)
     replayer = Replayer(client.encoder(meta))
     replayer.start(meta.id, meta.model)
@@ -58,7 +79,7 @@ def answer_as_stream(body: bytes, client: Format, upstream: Format, meta: Stream
     if meta.array and client.array is not None:
         framing = client.array()
         stream = framing.feed(stream) + framing.finish()
-    return StreamedAnswer(stream, usage, response.stop)
+    return Answer(body=stream, response=read)
 
 
 def _shown(meta: StreamMeta, response: ChatResponse, client: Format) -> StreamMeta:
@@ -105,7 +126,7 @@ def stream_as_answer(collector: Collector, bridge: Bridge, client: Format, upstr
     if not bridge.stopped:
         kind = "network" if bridge.blocks else "empty_response"
         raise TruncatedStream("The provider's answer ended early.", kind=kind, scope=Scope.MODEL)
-    parts = tuple(part for block in collector.blocks if (part := _collected(block, upstream.name)) is not None)
+    parts = collected_parts(collector, upstream)
     response = ChatResponse(
         origin=upstream.name,
         id=bridge.response_id,
@@ -117,7 +138,12 @@ def stream_as_answer(collector: Collector, bridge: Bridge, client: Format, upstr
         stop_sequence=collector.stop_sequence or None,
     )
     meta = _shown(meta, response, client)
-    return Answer(body=client.encode_response(response, meta), usage=response.usage, stop=response.stop)
+    return Answer(body=client.encode_response(response, meta), response=response)
+
+
+def collected_parts(collector: Collector, upstream: Format) -> tuple[Part, ...]:
+    """The parts of an answer that ``upstream`` streamed."""
+    return tuple(part for block in collector.blocks if (part := _collected(block, upstream.name)) is not None)
 
 
 def _collected(block: dict[str, Any], origin: str) -> Part | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from omniroute._fast.codec import Bridge, Decoder, Encoder
+from omniroute._fast.codec import Bridge, Collector, Decoder, Encoder
+from omniroute._fast.filters import Filter, ThinkTags
 from omniroute.translation.format import Format, Framing, StreamMeta
 
 
 class ReframedBridge(Bridge):
     """A bridge whose output goes through another framing of the client's dialect."""
 
-    def __init__(self, decoder: Decoder, encoder: Encoder | None, framing: Framing) -> None:
-        super().__init__(decoder, encoder)
+    def __init__(self, decoder: Decoder, encoder: Encoder | None, framing: Framing, through: tuple[Filter, ...]) -> None:
+        super().__init__(decoder, encoder, through=through)
         self._framing = framing
 
     def feed(self, data: bytes) -> bytes:
@@ -26,10 +27,21 @@ class ReframedBridge(Bridge):
         return self._framing.feed(super().ping())
 
 
-def bridge_for(client: Format, upstream: Format, meta: StreamMeta, *, hide_usage: bool) -> Bridge:
-    """A fresh bridge for one answer. ``hide_usage``: between equal formats, leave out usage the client did not ask for."""
-    same = client.name == upstream.name
+def bridge_for(
+    client: Format, upstream: Format, meta: StreamMeta, *, hide_usage: bool, through: tuple[Filter, ...] = ()
+) -> Bridge:
+    """A fresh bridge for one answer. ``hide_usage``: between equal formats, leave out usage the client did not ask for.
+
+    ``through``: filters that see the events of the answer."""
+    same = client.name == upstream.name and not meta.think_tags
     encoder = None if same else client.encoder(meta.named(client.id_prefix))
+    if meta.think_tags:
+        through = (ThinkTags(), *through)
     if meta.array and client.array is not None:
-        return ReframedBridge(upstream.decoder(), encoder, client.array())
-    return Bridge(upstream.decoder(), encoder, hide_usage=hide_usage and same)
+        return ReframedBridge(upstream.decoder(), encoder, client.array(), through)
+    return Bridge(upstream.decoder(), encoder, hide_usage=hide_usage and same, through=through)
+
+
+def gathering_bridge(upstream: Format, collector: Collector, meta: StreamMeta) -> Bridge:
+    """A bridge whose answer is gathered instead of written."""
+    return Bridge(upstream.decoder(), collector, through=(ThinkTags(),) if meta.think_tags else ())

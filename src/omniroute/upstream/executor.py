@@ -126,6 +126,10 @@ class Executor:
         self._environ = dict(environ)
         self._ways: dict[tuple[str, str, str, str, bool], _Way] = {}
 
+    def proxy(self, url: str, settings: Settings) -> str | None:
+        """The outbound proxy of a call that no provider is asked by."""
+        return proxy_for(url, settings.outbound_proxy, self._environ)
+
     def prepare(
         self,
         provider: Provider,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from omniroute.core.errors import BadAnswer, NetworkFault, Scope, TimeoutFault, UpstreamStatus
 from omniroute.core.settings import Settings
 from omniroute.upstream.call import Call, Headers, Timers, Transport
-from omniroute.upstream.executor import USER_AGENT
-from omniroute.upstream.proxies import proxy_for
+from omniroute.upstream.executor import USER_AGENT, Executor
 
 LARGEST = 20 * 1024 * 1024
 SECONDS = 10.0
@@ -31,12 +30,12 @@ class Fetched(NamedTuple):
 class Fetcher:
     """``transport`` gives the one to use; it applies the egress guard to every address, those of redirects as well.
 
-    ``environ`` names outbound proxies (see ``proxies.proxy_for``).
+    ``executor`` knows the outbound proxies.
     """
 
-    def __init__(self, transport: Callable[[], Transport], environ: Mapping[str, str]) -> None:
+    def __init__(self, transport: Callable[[], Transport], executor: Executor) -> None:
         self._transport = transport
-        self._environ = dict(environ)
+        self._executor = executor
 
     async def fetch(self, url: str, settings: Settings) -> Fetched:
         """The file at ``url``, at most 20 MB, within 10 s and 5 redirects.
@@ -64,7 +63,7 @@ class Fetcher:
             headers=_HEADERS,
             timers=_TIMERS,
             private=_is_private(url, settings.media_private_hosts),
-            proxy=proxy_for(url, settings.outbound_proxy, self._environ),
+            proxy=self._executor.proxy(url, settings),
         )
         reply = await self._transport().send(call)
         try:

@@ -8,6 +8,7 @@ from omniroute.translation.answers import custom_tools
 from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.formats.openai_chat.errors import encode_error, error_status
 from omniroute.translation.formats.openai_chat.inplace import adjust, wants_usage
+from omniroute.translation.formats.openai_chat.replay import replay
 from omniroute.translation.formats.openai_chat.request import decode_request, encode_request
 from omniroute.translation.formats.openai_chat.response import decode_response, encode_response
 from omniroute.translation.formats.openai_chat.rules import RULES
@@ -40,5 +41,6 @@ FORMAT = Format(
     error_status=error_status,
     adjust=adjust,
     wants_usage=wants_usage,
+    replay=replay,
     forward_headers=frozenset({"openai-organization", "openai-project"}),
 )
