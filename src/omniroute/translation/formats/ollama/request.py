@@ -79,7 +79,7 @@ def decode_tools(fields: dict[str, Any]) -> tuple[Tool, ...]:
 
 
 def _decode_format(value: Any) -> ResponseFormat | None:
-    """"json", a JSON Schema as it stands, or nothing (also spelled "")."""
+    """The word "json", a JSON Schema as it stands, or nothing (also spelled "")."""
     if value is None or value == "":
         return None
     if value == "json":
