@@ -48,7 +48,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     temperature_range     clamp to [low, high]
     sampling              False: temperature, top_p, top_k, penalties are refused, leave them out
     system_role           role word for system text in Chat bodies
-    tool_id               shape of tool call ids: ``any``, ``anthropic`` ([a-zA-Z0-9_-]), ``nine`` (9 letters or digits)
+    tool_id               shape of tool call ids: ``any``, ``anthropic`` ([a-zA-Z0-9_-]), ``nine`` (9 letters or digits),
+                          ``none`` (Gemini-format: calls and results carry none)
     tool_choice           ``full``, ``auto`` (only auto/none understood), ``any_for_required`` (required is spelled any)
     stream_usage          ``flag``: stream_options.include_usage must be sent; ``always``/``never``: must not be sent
     json_schema           False: response_format json_schema is not understood, fall back to json_object + instruction
@@ -71,7 +72,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     temperature_range: tuple[float, float] | None = None
     sampling: bool | None = None
     system_role: Literal["system", "developer"] | None = None
-    tool_id: Literal["any", "anthropic", "nine"] | None = None
+    tool_id: Literal["any", "anthropic", "nine", "none"] | None = None
     tool_choice: Literal["full", "auto", "any_for_required"] | None = None
     stream_usage: Literal["flag", "always", "never"] | None = None
     json_schema: bool | None = None

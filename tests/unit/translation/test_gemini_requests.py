@@ -257,6 +257,14 @@ def test_edges_024_to_027_every_call_gets_one_result() -> None:
     assert "lost" in json.dumps(body["contents"])
 
 
+def test_an_endpoint_that_takes_no_ids() -> None:
+    """Order alone pairs results with calls there."""
+    history = (user("q"), calling(("a", "read", "{}"), ("b", "read", "{}")), result("b", "2"), result("a", "1"))
+    body = chat(*history, quirks={"tool_id": "none"})
+    assert body["contents"][1]["parts"] == [call("read", {}, None, SKIP), call("read", {})]
+    assert body["contents"][2]["parts"] == [response("read", {"output": "1"}), response("read", {"output": "2"})]
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

@@ -6,6 +6,8 @@ import mimetypes
 from hashlib import sha256
 from typing import Any
 
+from msgspec.structs import replace
+
 from omniroute.core import json
 from omniroute.core.errors import BadRequest
 from omniroute.ir.request import Media, MediaKind, Opaque, Part, Refusal, Text, Thinking, ToolCall, ToolResult
@@ -117,14 +119,21 @@ def decode_media(part: dict[str, Any], key: str, path: str) -> Media:
     return Media(kind=kind_of(mime), mime=mime, data=data, name=name)
 
 
-def encode_parts(parts: tuple[Part, ...]) -> list[dict[str, Any]]:
-    """The parts of one content of a request, its first call signed. Parts without a form here are left out."""
+def encode_parts(parts: tuple[Part, ...], *, named: bool) -> list[dict[str, Any]]:
+    """The parts of one content of a request, its first call signed. Parts without a form here are left out.
+
+    ``named``: calls and results carry ids; else they are matched by their order.
+    """
     encoded: list[dict[str, Any]] = []
     for part in parts:
         if isinstance(part, Opaque) and part.format == NAME and part.kind == SIGNATURE:
             if encoded:
                 encoded[-1] = {**encoded[-1], **part.value}
             continue
+        if not named and isinstance(part, ToolCall):
+            part = replace(part, id="")
+        elif not named and isinstance(part, ToolResult):
+            part = replace(part, call_id="")
         value = _encode_part(part)
         if value is not None:
             encoded.append(value)

@@ -87,7 +87,8 @@ def _check_places(parts: tuple[Part, ...], role: Role, word: str, path: str) -> 
 
 def encode_request(request: ChatRequest, profile: Profile) -> bytes:
     """The body for a Gemini upstream. Raises BadRequest for what JSON cannot hold (nested too deep)."""
-    contents = [content for content in map(_encode_message, request.messages) if content is not None]
+    named = profile.quirks.tool_id != "none"
+    contents = [content for message in request.messages if (content := _encode_message(message, named)) is not None]
     body: dict[str, Any] = {"contents": contents}
     if request.system:
         body["systemInstruction"] = {"parts": [{"text": text.text} for text in request.system]}
@@ -111,8 +112,8 @@ def encode_request(request: ChatRequest, profile: Profile) -> bytes:
         raise BadRequest(f"The request cannot be written as JSON for this provider: {error}.") from error
 
 
-def _encode_message(message: Message) -> dict[str, Any] | None:
-    parts = encode_parts(message.parts)
+def _encode_message(message: Message, named: bool) -> dict[str, Any] | None:
+    parts = encode_parts(message.parts, named=named)
     return {"role": "model" if message.role == "assistant" else "user", "parts": parts} if parts else None
 
 
