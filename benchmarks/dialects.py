@@ -15,16 +15,24 @@ _PROMPT_TOKENS = 10
 TURN = 2000  # characters of one message in a long conversation
 
 
+class Events(NamedTuple):
+    """A stream: the events before the content, one per text, the ones after."""
+
+    before: list[bytes]
+    content: list[bytes]
+    after: list[bytes]
+
+
 class Dialect(NamedTuple):
     """``path(model, stream)``; ``request(model, turns, stream)``, where turns are the user's and the assistant's in alternation;
-    ``answer(text, tokens)``; ``events(text, tokens)``: the events before, one content event, the events after.
+    ``answer(text, tokens)``; ``events(texts)``: the stream whose content events carry them.
     ``done`` (at most 20 bytes) is in the last event of every complete stream and in no other.
     """
 
     path: Callable[[str, bool], str]
     request: Callable[[str, Sequence[str], bool], dict[str, Any]]
     answer: Callable[[str, int], dict[str, Any]]
-    events: Callable[[str, int], tuple[list[bytes], bytes, list[bytes]]]
+    events: Callable[[Sequence[str]], Events]
     done: bytes
     stream_type: str = "text/event-stream; charset=utf-8"
 
@@ -44,6 +52,12 @@ def conversation(size: int) -> list[str]:
 
 def _roles(turns: Sequence[str], second: str = "assistant") -> list[tuple[str, str]]:
     return [(second if index % 2 else "user", text) for index, text in enumerate(turns)]
+
+
+def _each(texts: Sequence[str], event: Callable[[str], bytes]) -> list[bytes]:
+    """An event per text; equal texts share theirs."""
+    made = {text: event(text) for text in dict.fromkeys(texts)}
+    return [made[text] for text in texts]
 
 
 def _sse(data: bytes, name: str | None = None) -> bytes:
@@ -76,14 +90,15 @@ def _chat_answer(text: str, tokens: int) -> dict[str, Any]:
     return {**_CHAT, "object": "chat.completion", "choices": [choice], "usage": _chat_usage(tokens)}
 
 
-def _chat_events(text: str, tokens: int) -> tuple[list[bytes], bytes, list[bytes]]:
+def _chat_events(texts: Sequence[str]) -> Events:
     def chunk(delta: dict[str, str], finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return _sse(compact({**_CHAT, "object": "chat.completion.chunk", "choices": [choice], "obfuscation": "q8RtY2mQ"}))
 
-    usage = {**_CHAT, "object": "chat.completion.chunk", "choices": [], "usage": _chat_usage(tokens)}
+    usage = {**_CHAT, "object": "chat.completion.chunk", "choices": [], "usage": _chat_usage(len(texts))}
     before = [chunk({"role": "assistant", "content": ""})]
-    return before, chunk({"content": text}), [chunk({}, "stop"), _sse(compact(usage)), _sse(b"[DONE]")]
+    content = _each(texts, lambda text: chunk({"content": text}))
+    return Events(before, content, [chunk({}, "stop"), _sse(compact(usage)), _sse(b"[DONE]")])
 
 
 # Messages ------------------------------------------------------------------------------------------------------------------
@@ -110,7 +125,7 @@ def _messages_answer(text: str, tokens: int) -> dict[str, Any]:
     return _message([{"type": "text", "text": text}], "end_turn", tokens)
 
 
-def _messages_events(text: str, tokens: int) -> tuple[list[bytes], bytes, list[bytes]]:
+def _messages_events(texts: Sequence[str]) -> Events:
     def event(name: str, **fields: object) -> bytes:
         return _sse(compact({"type": name, **fields}), name)
 
@@ -118,17 +133,14 @@ def _messages_events(text: str, tokens: int) -> tuple[list[bytes], bytes, list[b
         event("message_start", message=_message([], None, 1)),
         event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
     ]
-    content = event("content_block_delta", index=0, delta={"type": "text_delta", "text": text})
+    content = _each(texts, lambda text: event("content_block_delta", index=0, delta={"type": "text_delta", "text": text}))
     stop = {"stop_reason": "end_turn", "stop_sequence": None}
-    return (
-        before,
-        content,
-        [
-            event("content_block_stop", index=0),
-            event("message_delta", delta=stop, usage={"output_tokens": tokens}),
-            event("message_stop"),
-        ],
-    )
+    after = [
+        event("content_block_stop", index=0),
+        event("message_delta", delta=stop, usage={"output_tokens": len(texts)}),
+        event("message_stop"),
+    ]
+    return Events(before, content, after)
 
 
 # Responses -----------------------------------------------------------------------------------------------------------------
@@ -173,7 +185,7 @@ def _responses_answer(text: str, tokens: int) -> dict[str, Any]:
     return _response([_output_item(text)], "completed", tokens)
 
 
-def _responses_events(text: str, tokens: int) -> tuple[list[bytes], bytes, list[bytes]]:
+def _responses_events(texts: Sequence[str]) -> Events:
     numbers = iter(range(10_000))
     place = {"item_id": "msg_mock", "output_index": 0, "content_index": 0}
 
@@ -187,18 +199,15 @@ def _responses_events(text: str, tokens: int) -> tuple[list[bytes], bytes, list[
         event("response.output_item.added", output_index=0, item=_output_item(None)),
         event("response.content_part.added", **place, part=part),
     ]
-    content = event("response.output_text.delta", **place, delta=text, logprobs=[])
-    whole = text * tokens
-    return (
-        before,
-        content,
-        [
-            event("response.output_text.done", **place, text=whole, logprobs=[]),
-            event("response.content_part.done", **place, part={**part, "text": whole}),
-            event("response.output_item.done", output_index=0, item=_output_item(whole)),
-            event("response.completed", response=_responses_answer(whole, tokens)),
-        ],
-    )
+    content = _each(texts, lambda text: event("response.output_text.delta", **place, delta=text, logprobs=[]))
+    whole = "".join(texts)
+    after = [
+        event("response.output_text.done", **place, text=whole, logprobs=[]),
+        event("response.content_part.done", **place, part={**part, "text": whole}),
+        event("response.output_item.done", output_index=0, item=_output_item(whole)),
+        event("response.completed", response=_responses_answer(whole, len(texts))),
+    ]
+    return Events(before, content, after)
 
 
 # generateContent -----------------------------------------------------------------------------------------------------------
@@ -228,8 +237,9 @@ def _gemini_answer(text: str, tokens: int, finish: str | None = "STOP") -> dict[
     }
 
 
-def _gemini_events(text: str, tokens: int) -> tuple[list[bytes], bytes, list[bytes]]:
-    return [], _sse(compact(_gemini_answer(text, tokens, None))), [_sse(compact(_gemini_answer("", tokens)))]
+def _gemini_events(texts: Sequence[str]) -> Events:
+    content = _each(texts, lambda text: _sse(compact(_gemini_answer(text, len(texts), None))))
+    return Events([], content, [_sse(compact(_gemini_answer("", len(texts))))])
 
 
 # Ollama --------------------------------------------------------------------------------------------------------------------
@@ -255,8 +265,9 @@ def _ollama_answer(text: str, tokens: int) -> dict[str, Any]:
     return {**_ollama_line(text), "done": True, "done_reason": "stop", **times, **counts}
 
 
-def _ollama_events(text: str, tokens: int) -> tuple[list[bytes], bytes, list[bytes]]:
-    return [], compact(_ollama_line(text)) + b"\n", [compact(_ollama_answer("", tokens)) + b"\n"]
+def _ollama_events(texts: Sequence[str]) -> Events:
+    content = _each(texts, lambda text: compact(_ollama_line(text)) + b"\n")
+    return Events([], content, [compact(_ollama_answer("", len(texts))) + b"\n"])
 
 
 def _at(path: str) -> Callable[[str, bool], str]:

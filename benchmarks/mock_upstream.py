@@ -3,7 +3,7 @@
 It answers in the dialect whose path is asked (``…/chat/completions``, ``…/messages``, ``…/responses``, ``…:generateContent``,
 ``…/api/chat``), finished or streamed as the request says. What it answers is scripted in the query or behind the model's name:
 
-    mock:chunks=100,size=8,first_ms=0,gap_ms=0
+    mock:chunks=100;size=8;first_ms=0;gap_ms=0
 
     chunks     content events of a stream (a finished answer has the same text in one piece)
     size       bytes of text per event
@@ -70,10 +70,12 @@ class Script(NamedTuple):
     def read(cls, words: dict[str, str]) -> Script:
         return cls(**{name: type(usual)(words[name]) for name, usual in cls._field_defaults.items() if name in words})
 
-    def text(self) -> str:
-        """Of one event."""
-        filler = ("abcdefgh " * (self.size // 9 + 1))[: self.size]
-        return _HOLE.decode() + filler[len(_HOLE) :] if self.stamp else filler
+    def texts(self) -> list[str]:
+        """One per event, two that take turns: some proxies take a model that repeats itself for a broken one."""
+        pair = [(words * (self.size // 9 + 1))[: self.size] for words in ("abcdefgh ", "ijklmnop ")]
+        if self.stamp:
+            pair = [_HOLE.decode() + text[len(_HOLE) :] for text in pair]
+        return [pair[turn % 2] for turn in range(self.chunks)]
 
 
 class Answer(NamedTuple):
@@ -89,14 +91,15 @@ def prepare(dialect: str, stream: bool, script: Script) -> Answer:
     if script.status != 200:
         body = compact({"error": {"message": f"scripted {script.status}", "type": "scripted", "code": "scripted"}})
         return Answer(_finished_head(body, f"{script.status} Scripted"), (body,))
-    text = script.text()
+    texts = script.texts()
     if not stream:
-        body = compact(spoken.answer(text * script.chunks, script.chunks))
+        body = compact(spoken.answer("".join(texts), script.chunks))
         return Answer(_finished_head(body, "200 OK"), (body,))
-    before, content, after = ([_framed(event) for event in events] for events in _listed(spoken.events(text, script.chunks)))
-    after = [event.replace(_HOLE, b"=" * len(_HOLE)) for event in after]  # some dialects repeat the whole text at the end
-    last = b"0\r\n\r\n" if not after else after.pop() + b"0\r\n\r\n"
-    pieces = [*before, *content * script.chunks, *after, last]
+    events = spoken.events(texts)
+    before, content = ([_framed(event) for event in part] for part in (events.before, events.content))
+    after = [_framed(event.replace(_HOLE, b"=" * len(_HOLE))) for event in events.after]  # where the whole text is said again
+    last = after.pop() + b"0\r\n\r\n"
+    pieces = [*before, *content, *after, last]
     if not script.gap_ms and not script.stamp and not script.cut and not script.stall:
         joined = sum(map(len, pieces))
         pieces = [b"".join(pieces)] if joined <= _ONE_WRITE else pieces
@@ -104,10 +107,6 @@ def prepare(dialect: str, stream: bool, script: Script) -> Answer:
         f"HTTP/1.1 200 OK\r\ncontent-type: {spoken.stream_type}\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
     )
     return Answer(head.encode(), tuple(pieces))
-
-
-def _listed(events: tuple[list[bytes], bytes, list[bytes]]) -> tuple[list[bytes], list[bytes], list[bytes]]:
-    return events[0], [events[1]], events[2]
 
 
 def _framed(event: bytes) -> bytes:
@@ -199,7 +198,7 @@ class Connection(asyncio.Protocol):
         else:
             asked = _STREAM.search(body)
             stream = asked[1] == b"true" if asked else dialect == "ollama"
-        words = dict(parse_qsl(query)) | dict(pair.split("=", 1) for pair in named.partition(":")[2].split(",") if "=" in pair)
+        words = dict(parse_qsl(query)) | dict(pair.split("=", 1) for pair in named.partition(":")[2].split(";") if "=" in pair)
         script = Script.read(words)
         answer = prepare(dialect, stream, script)
         begin = time.monotonic() + script.first_ms / 1000

@@ -6,6 +6,7 @@ python benchmarks/peers.py install [NAME …]       LiteLLM proxy and aiohttp fr
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,7 @@ def _run(*command: str, cwd: Path | None = None) -> None:
 
 _PYTHON = _HOME / "venv" / "bin" / "python"
 _LITELLM = _HOME / "venv" / "bin" / "litellm"
+_LITELLM_KEY = "sk-" + secrets.token_hex(16)  # of this run; it does not start without one
 _PORTKEY = _HOME / "node" / "node_modules" / "@portkey-ai" / "gateway"
 
 
@@ -84,8 +86,13 @@ PEERS: Mapping[str, Peer] = {
         install=_install_litellm,
         installed=_LITELLM.exists,
         command=_litellm_command,
-        headers=lambda _: (),
-        environ=lambda _: {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"},
+        headers=lambda _: (("authorization", f"Bearer {_LITELLM_KEY}"),),
+        environ=lambda _: {
+            "LITELLM_MASTER_KEY": _LITELLM_KEY,
+            "LITELLM_LOG": "ERROR",
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            "LITELLM_TELEMETRY": "False",
+        },
         ready=lambda port: answers(f"http://127.0.0.1:{port}/health/liveliness"),
         clients=frozenset({"openai_chat", "anthropic"}),
         gentle=True,

@@ -17,7 +17,7 @@ from rig import Rig, Target, Upstream, prepared_server
 from scenarios import PASS_THROUGH, TRANSLATED, Loop, Scenario
 
 _FEW, _MANY = 200, 1000
-_BIG = "chunks=800,size=65536"
+_BIG = "chunks=800;size=65536"
 _BIG_BYTES = 800 * 65536
 _TRIES = 8
 
@@ -75,7 +75,7 @@ async def _mock_state(upstream: Upstream) -> dict[str, int]:
 async def open_streams(target: Target) -> dict[str, float]:
     """kB of resident memory per open, silent stream beyond the first 200."""
     assert target.pid is not None
-    job = target.job(_scenario(PASS_THROUGH, "chunks=8,size=28,stall=2"))
+    job = target.job(_scenario(PASS_THROUGH, "chunks=8;size=28;stall=2"))
     clients: list[Raw] = []
     try:
         sizes = {}
@@ -100,10 +100,10 @@ async def open_streams(target: Target) -> dict[str, float]:
 async def disconnects(target: Target, upstream: Upstream) -> dict[str, dict[str, float]]:
     """ms from a client's closing to the upstream's seeing it, by the moment of leaving."""
     moments = {
-        "in a passed stream": (_scenario(PASS_THROUGH, "chunks=100,size=28,gap_ms=20"), True),
-        "in a translated stream": (_scenario(TRANSLATED, "chunks=100,size=28,gap_ms=20"), True),
-        "before the first token": (_scenario(PASS_THROUGH, "chunks=8,size=28,first_ms=5000"), False),
-        "before a finished answer": (_scenario(PASS_THROUGH, "chunks=8,size=28,first_ms=5000", stream=False), False),
+        "in a passed stream": (_scenario(PASS_THROUGH, "chunks=100;size=28;gap_ms=20"), True),
+        "in a translated stream": (_scenario(TRANSLATED, "chunks=100;size=28;gap_ms=20"), True),
+        "before the first token": (_scenario(PASS_THROUGH, "chunks=8;size=28;first_ms=5000"), False),
+        "before a finished answer": (_scenario(PASS_THROUGH, "chunks=8;size=28;first_ms=5000", stream=False), False),
     }
     return {name: await _leave(target.job(scenario), upstream, wait) for name, (scenario, wait) in moments.items()}
 
@@ -132,7 +132,7 @@ async def _leave(job: Job, upstream: Upstream, wait_for_first: bool) -> dict[str
 async def stalled_reader(target: Target) -> dict[str, float]:
     """MB of resident memory that a client adds which stops reading a 50 MB stream, and while it catches up."""
     assert target.pid is not None
-    warm = await _open(target.job(_scenario(PASS_THROUGH, "chunks=20,size=65536")))
+    warm = await _open(target.job(_scenario(PASS_THROUGH, "chunks=20;size=65536")))
     await asyncio.wait_for(warm.ended, 30)
     warm.transport.abort()
     before = rss_bytes(target.pid)
@@ -159,7 +159,7 @@ def start_up(upstream: Upstream, times: int = 3) -> dict[str, float]:
     taken = []
     with prepared_server(upstream) as prepared:
         target = prepared.server(0).target()
-        job = target.job(_scenario(PASS_THROUGH, "chunks=4,size=28", stream=False, loop="closed"))
+        job = target.job(_scenario(PASS_THROUGH, "chunks=4;size=28", stream=False, loop="closed"))
         for _ in range(times):
             began = time.monotonic()
             with process(prepared.command, cpus=cores()[1], env=prepared.environ) as started:

@@ -67,6 +67,6 @@ def problem_of(scenario: Scenario, dialect: str, answer: bytes) -> str | None:
     expected = scenario.chunks * int(scenario.words["size"])
     try:
         length = len(text_of(dialect, scenario.stream, body_of(answer)))
-    except (KeyError, IndexError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         return f"not an answer in {dialect} ({error!r}): {answer[-300:]!r}"
     return None if length == expected else f"the text has {length} characters, not {expected}"

@@ -50,7 +50,7 @@ class Scenario(NamedTuple):
 
     @property
     def words(self) -> dict[str, float]:
-        return {name: float(value) for name, _, value in (pair.partition("=") for pair in self.script.split(","))}
+        return {name: float(value) for name, _, value in (pair.partition("=") for pair in self.script.split(";"))}
 
     @property
     def chunks(self) -> int:
@@ -88,7 +88,7 @@ def paced(client: str, upstream: str, streams: int, gap_ms: int, *, tls: bool = 
     """About two seconds of a chunk every ``gap_ms`` on each of ``streams`` streams."""
     chunks = max(8, 2000 // gap_ms)
     name = f"{label(client, upstream)} paced {streams}x{gap_ms}ms{' tls' if tls else ''}"
-    script = f"chunks={chunks},size=28,gap_ms={gap_ms},stamp=1"
+    script = f"chunks={chunks};size=28;gap_ms={gap_ms};stamp=1"
     return Scenario(name, client, upstream, "streams", True, script, connections=streams, tls=tls, level=level)
 
 
@@ -96,19 +96,19 @@ def json_answers(client: str, upstream: str, body: str, connections: int = 16, l
     """Answers of about 1,150 bytes in the chat dialect."""
     name = f"{label(client, upstream)} json {body} c{connections}"
     size = BODIES[body]
-    return Scenario(name, client, upstream, "closed", False, "chunks=100,size=8", size, connections, level=level)
+    return Scenario(name, client, upstream, "closed", False, "chunks=100;size=8", size, connections, level=level)
 
 
 def burst(client: str, upstream: str, chunks: int, body: str = "1kB", connections: int = 16, level: Level = "full") -> Scenario:
     name = f"{label(client, upstream)} burst {chunks}{'' if body == '1kB' else f' {body}'} c{connections}"
-    script = f"chunks={chunks},size=8"
+    script = f"chunks={chunks};size=8"
     return Scenario(name, client, upstream, "closed", True, script, BODIES[body], connections, level=level)
 
 
 def arrivals(client: str, upstream: str, body: str, rate: int, level: Level = "full") -> Scenario:
     """Short streams at a fixed rate of arrivals: what is added to the first token."""
     name = f"{label(client, upstream)} first token {body} {rate}/s"
-    script = "chunks=8,size=28,stamp=1"
+    script = "chunks=8;size=28;stamp=1"
     return Scenario(name, client, upstream, "open", True, script, BODIES[body], 16, float(rate), level=level)
 
 

@@ -22,14 +22,14 @@ def _scenarios(formats: list[str]) -> list[Scenario]:
         for upstream in formats:
             pair = label(client, upstream)
             for name, stream, script in (
-                ("json", False, "chunks=20,size=9"),
-                ("burst", True, "chunks=20,size=9"),
-                ("paced", True, "chunks=5,size=28,gap_ms=2,stamp=1"),
+                ("json", False, "chunks=20;size=9"),
+                ("burst", True, "chunks=20;size=9"),
+                ("paced", True, "chunks=5;size=28;gap_ms=2;stamp=1"),
             ):
                 if name != "paced" or client == upstream:
                     found.append(Scenario(f"{pair} {name}", client, upstream, "closed", stream, script, connections=_CONNECTIONS))
     first = formats[0]
-    script = "chunks=5,size=28,stamp=1"
+    script = "chunks=5;size=28;stamp=1"
     found.append(Scenario(f"{label(first, first)} arrivals", first, first, "open", True, script, connections=4, rate=100))
     return found
 
