@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -207,3 +208,37 @@ async def test_cors_for_configured_origins(start: Start) -> None:
     assert allowed.headers["access-control-allow-origin"] == "https://app.example"
     other = await server.http.post("/v1/chat/completions", json=GOOD, headers={"origin": "https://evil.example"})
     assert "access-control-allow-origin" not in other.headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "none"}, 200),
+        ({"host": "rebound.example"}, 403),
+        ({"host": "rebound.example:20128"}, 403),
+        ({"host": "localhost:1"}, 200),
+        ({"host": "[::1]:20128"}, 200),
+        ({"host": "app.localhost"}, 200),
+        ({"origin": "http://localhost:7", "host": "localhost:7"}, 200),
+        ({"origin": "http://localhost:8", "host": "localhost:7"}, 403),
+    ],
+)
+async def test_web_pages_are_not_this_machine(start: Start, headers: dict[str, str], status: int) -> None:
+    """Without a key only programs of this machine are served: a page in the browser could otherwise spend the accounts."""
+    server = await start()
+    answer = await server.http.post("/v1/chat/completions", json=GOOD, headers=headers)
+    assert answer.status_code == status, answer.text
+    form = {**headers, "content-type": "application/x-www-form-urlencoded"}
+    assert (await server.http.post("/v1/chat/completions", content=json.dumps(GOOD), headers=form)).status_code == status
+
+
+async def test_a_key_opens_the_door_for_web_pages_too(start: Start) -> None:
+    server = await start()
+    _, key = await server.app.installation.keys.create("page")
+    await server.app.installation.reload()
+    headers = {"origin": "https://app.example", "host": "rebound.example", "authorization": f"Bearer {key}"}
+    assert (await server.http.post("/v1/chat/completions", json=GOOD, headers=headers)).status_code == 200

@@ -16,7 +16,7 @@ from omniroute.admin.routes import RouteTable, normalise
 from omniroute.admin.services import AdminServices
 from omniroute.admin.sessions import read_cookie
 from omniroute.core.errors import BodyTooLarge, Fault, MethodNotAllowed, NotFound, OmniRouteError, RequestError, Unauthorized
-from omniroute.operations.loopback import is_loopback
+from omniroute.core.loopback import is_loopback
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _log = structlog.get_logger("omniroute.admin")

@@ -50,7 +50,8 @@ class AdminServices:
     """``reload`` rebuilds and swaps the snapshot; it is awaited after every acknowledged write.
 
     ``host``/``port`` are what the server listens on; ``status()`` is the live state of the process
-    (uptime, requests in flight, …) as JSON-ready members. ``session_secret`` signs cookies, ``admin_token`` is the CLI's bearer.
+    (uptime, requests in flight, …) as JSON-ready members; ``explain(format, body, model)`` tells what translation
+    makes of a request. ``session_secret`` signs cookies, ``admin_token`` is the CLI's bearer.
     """
 
     keys: KeyRepository
@@ -66,6 +67,7 @@ class AdminServices:
     snapshot: Callable[[], Snapshot]
     reload: Callable[[], Awaitable[None]]
     test_account: Callable[[str], Awaitable[TestResult]]
+    explain: Callable[[str, dict[str, Any], str | None], dict[str, Any]]
     status: Callable[[], dict[str, Any]]
     shutdown: Callable[[], None]
     clock: Clock

@@ -18,9 +18,9 @@ import structlog
 
 from omniroute.cli.failure import AUTH, FAILURE, USAGE, Failure, not_running
 from omniroute.core import json
+from omniroute.core.loopback import is_loopback
 from omniroute.core.redact import redact_text
 from omniroute.operations import runtime
-from omniroute.operations.loopback import is_loopback
 from omniroute.storage.secrets import ADMIN_TOKEN_FILE, read_admin_token
 
 OfflineApp = Callable[[Path, Path | None], AbstractAsyncContextManager[Any]]

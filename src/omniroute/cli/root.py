@@ -9,6 +9,7 @@ from omniroute.cli import serve as serving
 from omniroute.cli.completion import completion
 from omniroute.cli.config import config
 from omniroute.cli.doctor import doctor
+from omniroute.cli.explain import explain
 from omniroute.cli.keys import keys
 from omniroute.cli.models import models
 from omniroute.cli.nodes import nodes
@@ -19,7 +20,7 @@ from omniroute.cli.state import State, pass_state
 from omniroute.cli.status import status
 from omniroute.cli.version import version
 
-COMMANDS = (serving.serve, keys, providers, nodes, models, doctor, status, reset_password, config, completion, version)
+COMMANDS = (serving.serve, keys, providers, nodes, models, explain, doctor, status, reset_password, config, completion, version)
 
 
 @click.group(

@@ -19,10 +19,10 @@ from omniroute.catalog.environment import environment_accounts
 from omniroute.catalog.load import load_catalogue
 from omniroute.core.configfile import ConfigFile
 from omniroute.core.errors import ConfigError
+from omniroute.core.loopback import is_loopback
 from omniroute.core.settings import Settings
 from omniroute.operations import runtime
 from omniroute.operations.finding import Finding, error, ok, warning
-from omniroute.operations.loopback import is_loopback
 
 MINIMUM_PYTHON = (3, 11)
 _SANE_CLOCK = 1_735_689_600  # 2025-01-01: older than any release of this program

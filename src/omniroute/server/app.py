@@ -15,8 +15,10 @@ from omniroute import __version__
 from omniroute.admin.services import AdminServices, TestResult
 from omniroute.catalog.account import Account
 from omniroute.catalog.schema import Provider
+from omniroute.core import json
 from omniroute.core.errors import NotFound
 from omniroute.core.ids import Clock, SystemClock
+from omniroute.gateway.explain import explain
 from omniroute.gateway.probe import probe
 from omniroute.gateway.service import Gateway
 from omniroute.server.installation import Installation, Launch
@@ -117,6 +119,7 @@ class OmniRoute:
             snapshot=lambda: installation.snapshot,
             reload=installation.reload,
             test_account=self._test_account,
+            explain=self._explain,
             status=self._status,
             shutdown=self._request_shutdown,
             clock=self._clock,
@@ -139,6 +142,9 @@ class OmniRoute:
             self.gateway.pipeline, registry()["openai_chat"], self.installation.snapshot, provider, account, self._clock
         )
         return TestResult(**msgspec.structs.asdict(result))
+
+    def _explain(self, format_name: str, body: dict[str, Any], model: str | None) -> dict[str, Any]:
+        return explain(registry(), self.installation.snapshot, format_name, json.dumps(body), model)
 
     def _status(self) -> dict[str, Any]:
         return {

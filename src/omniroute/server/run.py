@@ -17,9 +17,9 @@ import uvloop
 
 from omniroute.core.errors import ConfigError
 from omniroute.core.ids import SystemClock
+from omniroute.core.loopback import is_loopback
 from omniroute.core.settings import Settings
 from omniroute.operations import runtime
-from omniroute.operations.loopback import is_loopback
 from omniroute.server.app import OmniRoute
 from omniroute.server.installation import Launch
 from omniroute.server.lifecycle import Listener, bind_all

@@ -10,7 +10,7 @@ import pytest
 from omniroute.core.errors import BadRequest
 from omniroute.core.ids import FakeClock
 from omniroute.operations import runtime
-from omniroute.operations.loopback import is_loopback
+from omniroute.core.loopback import is_loopback
 from omniroute.operations.reset_password import reset_password
 from omniroute.storage import AuditRepository, Database, PasswordStore
 

@@ -13,6 +13,7 @@ from omniroute.admin.resources import (
     provider_nodes,
     providers,
     settings,
+    translator,
     usage,
 )
 from omniroute.admin.routes import Route
@@ -29,6 +30,7 @@ ROUTES: tuple[Route, ...] = (
     *usage.ROUTES,
     *audit.ROUTES,
     *monitoring.ROUTES,
+    *translator.ROUTES,
 )
 """Every route of the admin API."""
 

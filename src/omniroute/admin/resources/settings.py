@@ -7,8 +7,8 @@ from typing import Any
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.routes import Route
 from omniroute.core.errors import BadRequest, ConfigError, Conflict
+from omniroute.core.loopback import is_loopback
 from omniroute.core.settings import SETTINGS, Setting, parse, suggestion
-from omniroute.operations.loopback import is_loopback
 from omniroute.operations.settings_view import describe_setting, describe_settings
 
 
