@@ -22,6 +22,7 @@ cdef class Collector(Encoder):
     cdef list pieces
     cdef bint sequenced
     cdef Buffer sequence
+    cdef Buffer extra               # the last event that only the source dialect knows
 
     cdef Piece _piece(self, int index)
     cdef void _open(self, const Event *event) noexcept

@@ -17,3 +17,6 @@ class Collector(Encoder):
         """
     @property
     def stop_sequence(self) -> str | None: ...
+    @property
+    def last_extra(self) -> bytes:
+        """The last event that only the source dialect knows, as raw JSON; b"" if there was none."""

@@ -3,7 +3,7 @@
 
 from omniroute._fast.buffer cimport Buffer, clear, fresh, put_plain, put_value, release
 from omniroute._fast.events cimport (
-    BLOCK_OPEN, CITATION, DELTA, END, ERROR, MEDIA, REDACTED, SIGNATURE, STOP, STOP_SEQUENCE, TEXT, THINKING, TOOL, Event,
+    BLOCK_OPEN, CITATION, DELTA, END, ERROR, EXTRA, MEDIA, REDACTED, SIGNATURE, STOP, STOP_SEQUENCE, TEXT, THINKING, TOOL, Event,
 )
 from omniroute._fast.stream cimport Encoder
 
@@ -49,6 +49,7 @@ cdef class Collector(Encoder):
 
     def __dealloc__(self):
         release(&self.sequence)
+        release(&self.extra)
 
     cdef void put(self, const Event *event) noexcept:
         cdef Piece piece
@@ -63,6 +64,9 @@ cdef class Collector(Encoder):
                 put_plain(&piece.text if kind == DELTA else &piece.signature, &event.a)
         elif kind == CITATION:
             self._cite(event)
+        elif kind == EXTRA:
+            clear(&self.extra)
+            put_value(&self.extra, &event.a)
         elif kind == STOP:
             self.sequenced = event.stop == STOP_SEQUENCE and event.a.n > 0
             clear(&self.sequence)
@@ -123,3 +127,7 @@ cdef class Collector(Encoder):
     @property
     def stop_sequence(self):
         return text(&self.sequence) if self.sequenced else None
+
+    @property
+    def last_extra(self):
+        return self.extra.data[:self.extra.size] if self.extra.size else b""

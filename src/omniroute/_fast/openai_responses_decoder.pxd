@@ -35,6 +35,8 @@ cdef class OpenAIResponsesDecoder(Decoder):
     cdef bint refused
     cdef long long created
     cdef long long sequence
+    cdef Buffer items           # the finished items as they came, comma behind each
+    cdef Buffer whole           # the final response with its items
 
     cdef void _dispatch(self, const Slice *type, const Parts *parts) noexcept
     cdef void _lifecycle(self, const Slice *word, const Parts *parts) noexcept

@@ -6,12 +6,12 @@ from libc.string cimport memset
 
 from omniroute._fast.buffer cimport Buffer, clear, put_bytes, put_hex, put_int, put_string, puts, release
 from omniroute._fast.events cimport (
-    BLOCK_OPEN, CITATION, END, ERROR, ESCAPED, EXTRA, MEDIA, REFUSAL, SIGNATURE, START, STOP, STOP_FILTER, STOP_LENGTH, STOP_STOP,
+    BLOCK_OPEN, CITATION, END, ERROR, EXTRA, JSON, MEDIA, REFUSAL, SIGNATURE, START, STOP, STOP_FILTER, STOP_LENGTH, STOP_STOP,
     TEXT, THINKING, TOOL, USAGE, Event, Slice, prepare, settled, utf8,
 )
 from omniroute._fast.faults cimport read_fault
 from omniroute._fast.frames cimport chat_ping, responses_failure
-from omniroute._fast.openai_responses_parts cimport Parts, begins, bit_of, number_of, read_parts
+from omniroute._fast.openai_responses_parts cimport Parts, begins, bit_of, content_of, number_of, put_whole, read_parts
 from omniroute._fast.scan cimport (
     Value, Walk, enter, find, integer_of, is_object, next_item, raw_of, same, skip_space, text_is, text_of,
 )
@@ -23,14 +23,6 @@ from omniroute._fast.usage cimport read_responses_usage
 cdef enum:
     MOST_OUTPUTS = 65536
     UNKNOWN = -1
-
-
-cdef inline Slice content_of(const Buffer *b) noexcept nogil:
-    cdef Slice s
-    s.p = b.data
-    s.n = b.size
-    s.form = ESCAPED
-    return s
 
 
 cdef class OpenAIResponsesDecoder(Decoder):
@@ -46,6 +38,8 @@ cdef class OpenAIResponsesDecoder(Decoder):
             release(&self.outputs[i].name)
             release(&self.outputs[i].waiting)
         free(self.outputs)
+        release(&self.items)
+        release(&self.whole)
 
     cdef int event(self, const Sse *sse) noexcept:
         cdef Parts parts
@@ -135,6 +129,12 @@ cdef class OpenAIResponsesDecoder(Decoder):
         elif not (same(word.p, word.n, b"completed") or same(word.p, word.n, b"done")):
             return
         self._unseen(&parts.response)
+        if self.encoder is not None:
+            put_whole(&self.whole, &parts.response, &self.items)
+            prepare(&event, EXTRA)
+            event.a = content_of(&self.whole)
+            event.a.form = JSON
+            self.emit(&event)
         self._stop(said)
 
     cdef void _begin(self, const Value *response) noexcept:
@@ -336,6 +336,9 @@ cdef class OpenAIResponsesDecoder(Decoder):
         elif not over or not same(type.p, type.n, b"image_generation_call"):
             self._extra(parts)
         if over:
+            if self.encoder is not None:
+                put_bytes(&self.items, parts.item.p, parts.item.end - parts.item.p)
+                puts(&self.items, b",")
             self._finish_item(output, &parts.item, &type)
 
     cdef void _name_call(self, Output *output, const Value *item, const Slice *type) noexcept:

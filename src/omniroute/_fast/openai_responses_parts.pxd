@@ -3,8 +3,9 @@
 
 from libc.string cimport memset
 
-from omniroute._fast.events cimport Slice
-from omniroute._fast.scan cimport Member, Value, Walk, enter_at, integer_of, key_is, next_member, same
+from omniroute._fast.buffer cimport Buffer, put_bytes, puts
+from omniroute._fast.events cimport ESCAPED, Slice
+from omniroute._fast.scan cimport Member, Value, Walk, enter_at, find, integer_of, key_is, next_item, next_member, same
 
 
 cdef struct Parts:              # members of an event, p NULL where it has none
@@ -72,3 +73,33 @@ cdef inline unsigned long long bit_of(long long part) noexcept nogil:
 
 cdef inline bint begins(const Slice *text, const char *word, Py_ssize_t n) noexcept nogil:
     return text.n >= n and same(text.p, n, word)
+
+
+cdef inline Slice content_of(const Buffer *b) noexcept nogil:
+    cdef Slice s
+    s.p = b.data
+    s.n = b.size
+    s.form = ESCAPED
+    return s
+
+
+cdef inline void put_whole(Buffer *out, const Value *response, const Buffer *items) noexcept nogil:
+    """The response object; where it came without its items, those that were told before are put in."""
+    cdef Value output, first
+    cdef Walk walk
+    find(response, b"output", &output)
+    enter_at(&walk, output.p, output.end)
+    if items.size == 0 or next_item(&walk, &first):
+        put_bytes(out, response.p, response.end - response.p)
+        return
+    if output.p == NULL:
+        puts(out, b'{"output":[')
+        put_bytes(out, items.data, items.size - 1)
+        puts(out, b"],")
+        put_bytes(out, response.p + 1, response.end - response.p - 1)
+        return
+    put_bytes(out, response.p, output.p - response.p)
+    puts(out, b"[")
+    put_bytes(out, items.data, items.size - 1)
+    puts(out, b"]")
+    put_bytes(out, output.end, response.end - output.end)

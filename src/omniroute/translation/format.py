@@ -127,6 +127,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     array             turns a stream of this dialect into one JSON array of its events, None where that does not exist
     count_key         the field of a token count's answer
     replay            changes that put remembered reasoning back into an unparsed body, None where clients carry it themselves
+    gathered          the finished answer in the last vendor-only event of a stream, None if it is no such; None = streams hold none
     history           how a request goes on from an earlier response, None where the dialect is stateless
     """
 
@@ -155,6 +156,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     array: Callable[[], Framing] | None = None
     count_key: str = "input_tokens"
     replay: Callable[[Envelope, Recall], Changes] | None = None
+    gathered: Callable[[bytes], bytes | None] | None = None
     history: History | None = None
 
 

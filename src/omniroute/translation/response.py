@@ -137,8 +137,12 @@ def stream_as_answer(collector: Collector, bridge: Bridge, client: Format, upstr
         created=meta.created,
         stop_sequence=collector.stop_sequence or None,
     )
-    meta = _shown(meta, response, client)
-    return Answer(body=client.encode_response(response, meta), response=response)
+    body = None
+    if client.name == upstream.name and client.gathered is not None and not meta.think_tags:
+        body = client.gathered(collector.last_extra)
+    if body is None:
+        body = client.encode_response(response, _shown(meta, response, client))
+    return Answer(body=body, response=response)
 
 
 def collected_parts(collector: Collector, upstream: Format) -> tuple[Part, ...]:

@@ -284,6 +284,38 @@ def test_finished_and_streamed_answers_of_the_upstream_agree(name: str) -> None:
     assert told == given
 
 
+@pytest.mark.parametrize("name", ["text", "custom_tool", "hosted_search", "item_done_only", "terminal_only", "length"])
+def test_edge_118_132_a_stream_gathered_for_a_client_of_the_dialect_loses_nothing(name: str) -> None:
+    """Backends that can only stream: the response of the terminal event, with its items where it came without them."""
+    stream = (VECTORS / NAME / f"{name}.sse").read_bytes()
+    one = registry()[NAME]
+    collector = Collector()
+    bridge = Bridge(one.decoder(), collector)
+    for i in range(0, len(stream), 100):
+        bridge.feed(stream[i : i + 100])
+    bridge.finish()
+    answer = stream_as_answer(collector, bridge, one, one, StreamMeta(id="req_1", model="m", created=1))
+    events = [json.loads(line[6:]) for line in stream.decode().split("\n") if line.startswith("data: {")]
+    final = events[-1]["response"]
+    final["output"] = final["output"] or [event["item"] for event in events if event["type"] == "response.output_item.done"]
+    assert json.loads(answer.body) == final
+    assert answer.usage is not None
+
+
+@pytest.mark.parametrize("output", [[], None, "missing"])
+def test_items_are_put_into_a_response_without_them(output: Any) -> None:
+    item = {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "x"}]}
+    final = {"id": "resp_1", "status": "completed", **({} if output == "missing" else {"output": output})}
+    done = {"type": "response.output_item.done", "output_index": 0, "item": item}
+    stream = "".join(f"data: {json.dumps(e)}\n\n" for e in (done, {"type": "response.completed", "response": final})).encode()
+    one = registry()[NAME]
+    collector = Collector()
+    bridge = Bridge(one.decoder(), collector)
+    bridge.feed(stream)
+    answer = stream_as_answer(collector, bridge, one, one, StreamMeta(id="req_1", model="m", created=1))
+    assert json.loads(answer.body) == {**final, "output": [item]}
+
+
 @pytest.mark.parametrize(
     "body", [b"{}", b"<html>", b'{"output":"x"}', b'{"status":"failed","output":[],"error":{"code":"x","message":"m"}}']
 )

@@ -12,7 +12,7 @@ from omniroute.translation.formats.openai_responses.errors import encode_error, 
 from omniroute.translation.formats.openai_responses.history import HISTORY
 from omniroute.translation.formats.openai_responses.inplace import adjust, wants_usage
 from omniroute.translation.formats.openai_responses.request import decode_request, encode_request
-from omniroute.translation.formats.openai_responses.response import decode_response, encode_response
+from omniroute.translation.formats.openai_responses.response import decode_response, encode_response, gathered
 from omniroute.translation.formats.openai_responses.rules import NAME, RULES
 
 __all__ = ["FORMAT"]
@@ -53,6 +53,7 @@ FORMAT = Format(
     error_status=error_status,
     adjust=adjust,
     wants_usage=wants_usage,
+    gathered=gathered,
     history=HISTORY,
     forward_headers=frozenset(
         {"openai-organization", "openai-project", "openai-beta", "originator", "session-id", "session_id", "thread-id"}

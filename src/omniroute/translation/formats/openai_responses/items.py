@@ -41,9 +41,7 @@ class ItemWriter:
         for part in message.parts:
             if isinstance(part, ToolResult):
                 self._items.append(self._output(part))
-            elif (
-                isinstance(part, Opaque) and part.format == NAME and isinstance(part.value, dict) and "content" not in part.value
-            ):
+            elif isinstance(part, Opaque) and part.format == NAME and part.kind in REPORTS:
                 self._items.append(dict(part.value))
             else:
                 rest.append(part)

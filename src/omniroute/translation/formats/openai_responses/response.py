@@ -43,6 +43,16 @@ def decode_response(body: bytes) -> ChatResponse:
     )
 
 
+def gathered(event: bytes) -> bytes | None:
+    """The response that a stream of this dialect ends with, as it is; None if ``event`` is something else."""
+    try:
+        fields = json.loads(event)
+    except json.JSONDecodeError:
+        return None
+    whole = isinstance(fields, dict) and isinstance(fields.get("output"), list) and bool(string(fields, "id"))
+    return event if whole else None
+
+
 def _stop(fields: dict[str, Any], parts: tuple[Part, ...]) -> StopReason:
     if string(fields, "status") == "incomplete":
         details = fields.get("incomplete_details")
