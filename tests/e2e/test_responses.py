@@ -351,10 +351,11 @@ async def test_openai_chat_sdk_against_responses(server: Server, scripted_upstre
     assert second.choices[0].message.content == "Sunny."
     items = scripted_upstream.last.json()["input"]
     assert [item["type"] for item in items] == [
-        "message", "message", "function_call", "function_call", "function_call_output", "function_call_output",
+        "message", "reasoning", "message", "function_call", "function_call", "function_call_output", "function_call_output",
     ]  # fmt: skip
-    assert items[1]["content"] == [{"type": "output_text", "text": "Looking.", "annotations": []}]
-    assert [item["output"] for item in items[4:]] == ["21 degrees", "22 degrees"]
+    assert items[1]["encrypted_content"], "a Chat client cannot send it back, so it was remembered"
+    assert items[2]["content"] == [{"type": "output_text", "text": "Looking.", "annotations": []}]
+    assert [item["output"] for item in items[5:]] == ["21 degrees", "22 degrees"]
 
 
 @both_ways

@@ -191,6 +191,7 @@ async def _world(
         snapshot=lambda: box[0],
         reload=reload,
         test_account=test_account,
+        explain=lambda format_name, body, model: {"format": format_name, "body": body, "model": model},
         status=lambda: {"uptime_seconds": 1.5},
         shutdown=shutdown,
         clock=clock,

@@ -1,0 +1,102 @@
+"""Operations that lose something, and the refusal that names the field (strict translation)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from omniroute._fast.envelope import scan
+from omniroute.core.errors import BadRequest
+from omniroute.ir.caps import Capabilities, Profile, Quirks
+from omniroute.translation.explain import LOSSY, field_of, is_lossy, refuse_losses
+from omniroute.translation.format import registry
+from omniroute.translation.ops import Op
+from omniroute.translation.request import translate_request
+
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgoAAAAN"}}
+SEARCH = {"type": "file_search", "name": "files"}
+
+
+def ops_of(client: str, upstream: str, body: dict[str, Any], profile: Profile | None = None) -> list[Op]:
+    ops: list[Op] = []
+    formats = registry()
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **body}
+    translate_request(scan(json.dumps(body).encode()), formats[client], formats[upstream], profile or Profile(model="m"), ops=ops)
+    return ops
+
+
+LOSSES: list[tuple[str, dict[str, Any], Profile | None]] = [
+    ("logprobs", {"logprobs": True}, None),
+    ("tools[0]", {"tools": [SEARCH]}, None),
+    ("response_format", {"response_format": {"type": "json_object"}}, None),
+    ("modalities", {"modalities": ["text", "audio"]}, None),
+    (
+        "messages[1]",
+        {"messages": [{"role": "user", "content": "x"}, {"role": "user", "content": [IMAGE]}]},
+        Profile(model="m", capabilities=Capabilities(vision=False)),
+    ),
+    ("messages[1]", {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": [IMAGE]}]}, None),
+    (
+        "messages[0]",
+        {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]}]},
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("field", "body", "profile"), LOSSES, ids=[f"{i}-{field}" for i, (field, _, _) in enumerate(LOSSES)])
+def test_losses_are_refused_by_name(field: str, body: dict[str, Any], profile: Profile | None) -> None:
+    ops = ops_of("openai_chat", "anthropic", body, profile)
+    with pytest.raises(BadRequest) as caught:
+        refuse_losses(ops, "an/m")
+    assert (caught.value.param, caught.value.error_code) == (field, "lossy_translation")
+    assert caught.value.message.startswith(field)
+    assert "an/m" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"temperature": 2, "top_p": 0.5, "seed": 1, "frequency_penalty": 1, "store": True, "metadata": {"a": "b"}},
+        {"reasoning_effort": "high", "verbosity": "low", "prompt_cache_key": "k", "user": "x" * 400},
+        {"tools": [{"type": "function", "function": {"name": "a.b", "strict": True, "parameters": {"type": "object"}}}]},
+        {"tools": [{"type": "custom", "custom": {"name": "free"}}]},
+        {"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}, {"role": "system", "content": "s"}]},
+        {"messages": [{"role": "tool", "tool_call_id": "nobody", "content": "orphan"}, {"role": "user", "content": "b"}]},
+        {"messages": [{"role": "user", "content": [IMAGE]}]},
+    ],
+)
+def test_hints_and_repairs_are_no_losses(body: dict[str, Any]) -> None:
+    refuse_losses(ops_of("openai_chat", "anthropic", body), "an/m")
+
+
+def test_stop_sequences_that_do_not_fit_are_a_loss() -> None:
+    ops = ops_of("anthropic", "openai_chat", {"stop_sequences": ["a", "b", "c", "d", "e"], "max_tokens": 5})
+    assert [op.rule for op in ops if is_lossy(op)] == ["stop-limit"]
+
+
+def test_between_equal_formats_only_quirks_speak() -> None:
+    profile = Profile(model="m", quirks=Quirks(drop=("seed", "tools"), temperature_range=(0.0, 1.0)))
+    ops = ops_of("openai_chat", "openai_chat", {"seed": 1, "temperature": 2, "tools": [SEARCH]}, profile)
+    assert {(op.rule, op.action, op.pointer) for op in ops} == {
+        ("quirk", "dropped", "/seed"), ("quirk", "dropped", "/tools"), ("quirk", "rewritten", "/temperature")}  # fmt: skip
+    assert [op.pointer for op in ops if is_lossy(op)] == ["/tools"]
+
+
+def test_every_rule_of_the_table_exists(request: pytest.FixtureRequest) -> None:
+    sources = request.config.rootpath / "src" / "omniroute"
+    code = "".join(
+        p.read_text() for room in ("translation", "gateway") for p in (sources / room).rglob("*.py") if p.stem != "explain"
+    )
+    assert not [rule for rule in LOSSY if f'"{rule}"' not in code]
+
+
+@pytest.mark.parametrize(
+    ("pointer", "field"),
+    [("/messages/3/content/0", "messages[3].content[0]"), ("/a~1b", "a/b"), ("/n", "n"), ("", "the request")],
+)
+def test_fields_are_written_as_callers_write_them(pointer: str, field: str) -> None:
+    assert field_of(pointer) == field
