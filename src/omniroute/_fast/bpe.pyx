@@ -466,7 +466,7 @@ cdef class Vocabulary:
             raise MemoryError
         try:
             for i in range(n):
-                text = texts[i]
+                text = <bytes?> texts[i]
                 slices[i].start = <const unsigned char *> PyBytes_AS_STRING(text)
                 slices[i].end = slices[i].start + PyBytes_GET_SIZE(text)
             with nogil:
