@@ -127,7 +127,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     array             turns a stream of this dialect into one JSON array of its events, None where that does not exist
     count_key         the field of a token count's answer
     replay            changes that put remembered reasoning back into an unparsed body, None where clients carry it themselves
-    gathered          the finished answer in the last vendor-only event of a stream, None if it is no such; None = streams hold none
+    gathered          the finished answer in the last vendor-only event of a stream (None: it holds none), None = no such event
     history           how a request goes on from an earlier response, None where the dialect is stateless
     """
 
