@@ -46,6 +46,9 @@ cdef class Splitter:
             if end < 0:
                 self.oversized = self.size - self.safe > self.limit
                 return False
+            if end - self.safe > self.limit:
+                self.oversized = True
+                return False
             if end > self.line:
                 self._field(end)
             self.scan = end + 1
@@ -58,8 +61,6 @@ cdef class Splitter:
                 self.line = self.scan
                 if self._dispatch(sse, self.scan):
                     return True
-                if self.oversized:
-                    return False
                 continue
             self.line = self.scan
             if not self.pending:
@@ -153,9 +154,6 @@ cdef class Splitter:
             sse.name_length = self.name_length
             sse.data = self.base + self.data_at if self.data_lines == 1 else self.joined.data
             sse.data_length = self.data_length if self.data_lines == 1 else self.joined.size
-            if stop - self.safe > self.limit:
-                self.oversized = True
-                some = False
         self.safe = stop
         self._reset()
         return some and not self.joined.failed and not self.held.failed
