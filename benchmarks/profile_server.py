@@ -1,12 +1,12 @@
-"""Where the server's processor time goes: one scenario, the server under cProfile or perf, the top functions per request.
+"""Where the server's processor time goes: one scenario, the server under a profiler, the top functions per request.
 
     python benchmarks/profile_server.py 'chat json 1kB c16'
     python benchmarks/profile_server.py 'chat paced 50x10ms' --per chunk --top 30
     python benchmarks/profile_server.py 'chat burst 500 c16' --perf
 
-cProfile counts every Python call and makes each dearer: read its shares, not its sum; what a request costs without a profiler is
-printed first.
-perf (Linux) samples machine code, ours compiled by Cython included, and adds next to nothing.
+cProfile sees every Python call and makes each dearer. What a request costs without it is measured first; the difference, spread
+evenly over the calls, is taken off again: the first column is an estimate of the real time, the second what the profiler saw.
+perf (Linux) samples machine code, ours compiled by Cython included, and adds next to nothing, but knows no Python functions.
 """
 
 from __future__ import annotations
@@ -34,13 +34,16 @@ from rig import HERE, Server, running_server, running_upstream, upstream_formats
 from scenarios import Scenario, chosen, matrix
 
 _SYMBOL = re.compile(r"^\s*([\d.]+)%\s+(\S+)\s+\[[.k]\]\s+(.+?)(?:\s+-)*\s*$")
+_OBJECT = re.compile(r"^\s*([\d.]+)%\s+(\S+)\s*$")
 _SITE = re.compile(r".*/(?:site-packages|lib/python3\.\d+|src)/")
 
 
 class Row(NamedTuple):
-    """Microseconds and calls for one request or chunk."""
+    """Microseconds and calls for one request or chunk: ``own`` as estimated without the profiler, ``seen`` and ``total`` (with
+    callees) with it."""
 
     own: float
+    seen: float
     total: float
     calls: float
     place: str
@@ -68,16 +71,28 @@ def _place(file: str, line: int, function: str) -> str:
     return f"{_SITE.sub('', file)}:{line} {function}"
 
 
-def _rows(file: Path, units: float) -> list[Row]:
-    stats: Mapping[tuple[str, int, str], tuple[int, int, float, float, Any]] = pstats.Stats(str(file)).stats  # type: ignore[attr-defined]
-    found = [
-        Row(own * 1e6 / units, total * 1e6 / units, calls / units, _place(*where))
-        for where, (_, calls, own, total, _) in stats.items()
-    ]
+Stats = Mapping[tuple[str, int, str], tuple[int, int, float, float, Mapping[tuple[str, int, str], tuple[int, int, float, float]]]]
+
+
+def _rows(file: Path, units: float, cost: float) -> list[Row]:
+    """One per function. What the profiler added, per call, counts half to the called and half to the caller."""
+    stats: Stats = pstats.Stats(str(file)).stats  # type: ignore[attr-defined]
+    seen = sum(entry[2] for entry in stats.values())
+    calls = sum(entry[1] for entry in stats.values())
+    added = max(0.0, seen - cost * units / 1e6) / calls
+    made: dict[tuple[str, int, str], int] = {}
+    for entry in stats.values():
+        for caller, figures in entry[4].items():
+            made[caller] = made.get(caller, 0) + figures[0]
+    found = []
+    for where, (_, times, own, total, _) in stats.items():
+        estimate = own - added * (times + made.get(where, 0)) / 2
+        scale = 1e6 / units
+        found.append(Row(max(0.0, estimate) * scale, own * scale, total * scale, times / units, _place(*where)))
     return sorted(found, reverse=True)
 
 
-def _python_profile(scenario: Scenario, seconds: float, per: str, top: int) -> Iterator[str]:
+def _python_profile(scenario: Scenario, seconds: float, per: str, top: int, cost: float) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="omniroute-profile-") as folder, running_upstream() as upstream:
         file = Path(folder, "server.prof")
         with running_server(upstream, wrap=(sys.executable, str(HERE / "profiled.py"), str(file))) as server:
@@ -91,14 +106,19 @@ def _python_profile(scenario: Scenario, seconds: float, per: str, top: int) -> I
                     raise SystemExit("the profiler wrote nothing")
                 _run(_load(scenario, server, 0.1))  # the signal is seen when the loop wakes
             time.sleep(0.5)
-        rows = _rows(file, _units(scenario, sample, per))
-    yield f"cProfile: {sum(row.own for row in rows):.0f} µs of profiled time a {per}"
-    yield f"{'own µs':>9}{'with callees':>14}{'calls':>8}  function"
+        rows = _rows(file, _units(scenario, sample, per), cost)
+    yield f"cProfile: {sum(row.seen for row in rows):.0f} µs a {per} with the profiler"
+    yield f"{'own µs':>9}{'seen':>9}{'with callees':>14}{'calls':>8}  function"
     for row in rows[:top]:
-        yield f"{row.own:>9.2f}{row.total:>14.2f}{row.calls:>8.2f}  {row.place}"
+        yield f"{row.own:>9.2f}{row.seen:>9.2f}{row.total:>14.2f}{row.calls:>8.2f}  {row.place}"
 
 
-def _machine_profile(scenario: Scenario, seconds: float, per: str, top: int) -> Iterator[str]:
+def _report(perf: str, data: str, sort: str) -> list[str]:
+    reading = [perf, "report", "--stdio", "-i", data, "--sort", sort]
+    return subprocess.run(reading, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def _machine_profile(scenario: Scenario, seconds: float, per: str, top: int, _cost: float) -> Iterator[str]:
     perf = shutil.which("perf")
     if perf is None:
         raise SystemExit("perf is not installed")
@@ -114,17 +134,13 @@ def _machine_profile(scenario: Scenario, seconds: float, per: str, top: int) -> 
             finally:
                 recorder.send_signal(signal.SIGINT)
                 recorder.wait()
-        reading = [perf, "report", "--stdio", "-i", data, "--sort", "dso,symbol", "--percent-limit", "0.2"]
-        report = subprocess.run(reading, capture_output=True, text=True, check=True).stdout
+        objects = [match for line in _report(perf, data, "dso") if (match := _OBJECT.match(line))]
+        symbols = [match for line in _report(perf, data, "dso,symbol") if (match := _SYMBOL.match(line))]
     cost = sample.figures["chunk_us" if per == "chunk" else "cpu_us"]
     yield f"perf: {cost:.1f} µs of processor time a {per}"
     yield f"{'share':>7}{'µs':>9}  where"
-    symbols = [match for line in report.splitlines() if (match := _SYMBOL.match(line))]
-    by_object: dict[str, float] = {}
-    for match in symbols:
-        by_object[match[2]] = by_object.get(match[2], 0.0) + float(match[1])
-    for name, share in sorted(by_object.items(), key=lambda item: -item[1])[:8]:
-        yield f"{share:>6.1f}%{cost * share / 100:>9.2f}  [{name}]"
+    for match in objects[:8]:
+        yield f"{float(match[1]):>6.1f}%{cost * float(match[1]) / 100:>9.2f}  [{match[2]}]"
     for match in symbols[:top]:
         yield f"{float(match[1]):>6.1f}%{cost * float(match[1]) / 100:>9.2f}  {match[2]} {match[3]}"
 
@@ -134,12 +150,11 @@ def _run(work: Any) -> Any:
         return runner.run(work)
 
 
-def _unprofiled(scenario: Scenario, seconds: float, per: str) -> str:
+def _unprofiled(scenario: Scenario, seconds: float, per: str) -> float:
     with running_upstream() as upstream, running_server(upstream) as server:
         _run(_load(scenario, server, 0.5))
-        sample = _run(_load(scenario, server, seconds))
-    cost = sample.figures["chunk_us" if per == "chunk" else "cpu_us"]
-    return f"{scenario.name}: {cost:.1f} µs of processor time a {per} without a profiler"
+        sample: Sample = _run(_load(scenario, server, seconds))
+    return sample.figures["chunk_us" if per == "chunk" else "cpu_us"]
 
 
 def main() -> int:
@@ -154,9 +169,10 @@ def main() -> int:
     if not found:
         parser.error(f"no scenario is named like {given.scenario!r}; see suite.py --list")
     pin(cores()[0])
-    profile = _machine_profile if given.perf else _python_profile
-    print(_unprofiled(found[0], min(given.seconds, 2.0), given.per), flush=True)
-    for line in profile(found[0], given.seconds, given.per, given.top):
+    cost = _unprofiled(found[0], min(given.seconds, 2.0), given.per)
+    print(f"{found[0].name}: {cost:.1f} µs of processor time a {given.per} without a profiler", flush=True)
+    lines = _machine_profile if given.perf else _python_profile
+    for line in lines(found[0], given.seconds, given.per, given.top, cost):
         print(line)
     return 0
 
