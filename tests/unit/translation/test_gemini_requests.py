@@ -730,6 +730,18 @@ def test_gemini_to_gemini_through_the_canonical_form_keeps_everything() -> None:
     assert again == given
 
 
+def test_an_unparsed_body_loses_nothing_but_the_model() -> None:
+    """The URL names the model; what is to be counted names it once more."""
+    gemini = registry()["gemini"]
+    raw = b'{"contents": [{"parts":[{"text":"h\\u00e9"}]}], "model":"models/lab/asked", "x" : 1.50}'
+    done = translate_request(scan(raw), gemini, gemini, Profile(model="up"), model="lab/asked", stream=False)
+    assert done.body == b'{"contents": [{"parts":[{"text":"h\\u00e9"}]}], "x" : 1.50}'
+    assert not done.stream
+    counted = b'{"generateContentRequest":{"model":"models/lab/asked","contents":[]}}'
+    done = translate_request(scan(counted), gemini, gemini, Profile(model="up"), model="lab/asked", stream=False)
+    assert json.loads(done.body) == {"generateContentRequest": {"model": "models/up", "contents": []}}
+
+
 # -- whatever comes ----------------------------------------------------------------------------------------------------
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=10)
