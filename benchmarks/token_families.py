@@ -6,8 +6,8 @@
 
 A corpus is one or more files or folders (.gz is unpacked, of .po files the translations count). A tokenizer is a tokenizer.json,
 ``ctok:VERSION`` (that package gives the counts of Anthropic's own endpoint) or ``tekken:FILE`` (mistral-common), named like the
-family of omniroute/translation/tokens.py that is judged by it. Texts are cut into pieces of 4 kB at line ends. Printed are tokens /
-o200k tokens over the whole corpus, and between which values our count / theirs lies for 90 of 100 pieces.
+family of omniroute/translation/tokens.py that is judged by it. Texts are cut into pieces of 4 kB at line ends. Printed are theirs
+to o200k's tokens over the whole corpus, and between which values ours to theirs lies for nine of ten pieces.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
+from omniroute._fast.base64 cimport read_base64
 from omniroute._fast.pieces cimport CODE_POINTS, LINE, LOWER, MARK, NUMBER, SPACE, UNCASED, UPPER, past_piece
-from omniroute._fast.table cimport find, grow, insert
+from omniroute._fast.table cimport drop, find, find_rare, grow, insert, sieve
 
 cdef enum:
     CACHE_BITS = 12       # of pieces, and of pairs of neighbours
@@ -31,38 +32,6 @@ cdef enum Trouble:
     TOO_LARGE = -7
 
 cdef uint32_t NONE = 0xFFFFFFFF
-
-
-cdef inline int sextet(unsigned char c) noexcept nogil:
-    """The six bits a character of base64 stands for, -1 for any other."""
-    if c'A' <= c <= c'Z':
-        return c - c'A'
-    if c'a' <= c <= c'z':
-        return c - c'a' + 26
-    if c'0' <= c <= c'9':
-        return c - c'0' + 52
-    return 62 if c == c'+' else 63 if c == c'/' else -1
-
-
-cdef const unsigned char *read_base64(const unsigned char *p, const unsigned char *end, unsigned char **out) noexcept nogil:
-    """Past the base64 text at ``p`` and its padding; the bytes go to ``out``, which moves on."""
-    cdef unsigned int bits = 0
-    cdef int held = 0
-    cdef int value
-    while p < end:
-        value = sextet(p[0])
-        if value < 0:
-            break
-        bits = bits << 6 | value
-        held += 6
-        if held >= 8:
-            held -= 8
-            out[0][0] = <unsigned char> (bits >> held)
-            out[0] += 1
-        p += 1
-    while p < end and p[0] == c'=':
-        p += 1
-    return p
 
 
 cdef inline uint64_t key_of(const unsigned char *p, Py_ssize_t size) noexcept nogil:
@@ -141,8 +110,8 @@ cdef class Vocabulary:
 
     def __dealloc__(self):
         free(self.tokens)
-        free(self.edges.entries)
-        free(self.pairs.entries)
+        drop(&self.edges)
+        drop(&self.pairs)
         free(self.classes)
 
     def __len__(self):
@@ -312,7 +281,7 @@ cdef class Vocabulary:
             self.tokens[rank].right = right
             if insert(&self.pairs, <uint64_t> left << 20 | right, rank) != 0:
                 return NO_MEMORY
-        return FINE
+        return FINE if sieve(&self.pairs) == 0 else NO_MEMORY
 
     cdef bint apart(self, uint32_t left, uint32_t right) noexcept nogil:
         """Whether merging the bytes of both ends with these two tokens.
@@ -323,7 +292,7 @@ cdef class Vocabulary:
         cdef uint32_t limit = NONE
         cdef uint32_t merged
         while True:
-            merged = find(&self.pairs, <uint64_t> left << 20 | right)
+            merged = find_rare(&self.pairs, <uint64_t> left << 20 | right)
             if merged and merged < limit:
                 return False
             if left > right:
