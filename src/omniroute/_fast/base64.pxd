@@ -13,7 +13,9 @@ cdef inline int sextet(unsigned char c) noexcept nogil:
     return 62 if c == c'+' else 63 if c == c'/' else -1
 
 
-cdef inline const unsigned char *read_base64(const unsigned char *p, const unsigned char *end, unsigned char **out) noexcept nogil:
+cdef inline const unsigned char *read_base64(
+    const unsigned char *p, const unsigned char *end, unsigned char **out
+) noexcept nogil:
     """Past the base64 text at ``p`` and its padding; the bytes go to ``out``, which moves on."""
     cdef unsigned int bits = 0
     cdef int held = 0

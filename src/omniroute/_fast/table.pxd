@@ -10,10 +10,10 @@ cdef enum:
     FILTER_BITS = 21      # of the filter: 256 kB, so that it stays in a near cache
 
 cdef struct Table:
-    uint64_t *entries     # key << 24 | value, 0 is free
-    int bits              # log2 of their number
+    uint64_t *entries      # key << 24 | value, 0 is free
+    int bits               # log2 of their number
     uint64_t used
-    unsigned char *filter # a bit is 0 if no key falls on it; NULL until sieve is called
+    unsigned char *filter  # a bit is 0 if no key falls on it; NULL until sieve is called
 
 
 cdef inline uint64_t place_of(Table *t, uint64_t key) noexcept nogil:
