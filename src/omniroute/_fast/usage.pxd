@@ -136,7 +136,7 @@ cdef inline void write_gemini_usage(Buffer *out, const Usage *usage) noexcept no
         puts(out, b',"thoughtsTokenCount":')
         put_int(out, usage.reasoning)
     puts(out, b',"totalTokenCount":')
-    put_int(out, known(usage.input) + known(usage.output))
+    put_int(out, known(usage.input) + known(answer) + known(usage.reasoning))
     puts(out, b"}")
 
 
