@@ -242,3 +242,12 @@ async def test_a_key_opens_the_door_for_web_pages_too(start: Start) -> None:
     await server.app.installation.reload()
     headers = {"origin": "https://app.example", "host": "rebound.example", "authorization": f"Bearer {key}"}
     assert (await server.http.post("/v1/chat/completions", json=GOOD, headers=headers)).status_code == 200
+
+
+async def test_websockets_are_refused_with_426(start: Start) -> None:
+    """Codex tries one first and falls back to HTTP at once on this status only."""
+    server = await start()
+    upgrade = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13", "sec-websocket-key": "eA=="}
+    answer = await server.http.get("/v1/responses", headers=upgrade)
+    assert answer.status_code == 426
+    assert (await server.http.get("/v1/responses")).status_code == 405

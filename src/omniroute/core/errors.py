@@ -8,7 +8,8 @@
     │   └── DataDirLocked      another process owns the directory
     ├── RequestError           the client can mend it; never punishes an account
     │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 (ModelNotFound)
-    │   └── MethodNotAllowed 405 · Conflict 409 · BodyTooLarge 413 · UnsupportedMedia 415 · TooManyRequests 429
+    │   ├── MethodNotAllowed 405 · Conflict 409 · BodyTooLarge 413 · UnsupportedMedia 415
+    │   └── UpgradeRefused 426 · TooManyRequests 429
     ├── Unavailable 503        nothing can serve now: draining, no account, all cooled
     └── Fault                  one try at an upstream failed; carries scope and verdict
         ├── UpstreamStatus     it answered with an error status (or an error inside a 200)
@@ -133,6 +134,13 @@ class BodyTooLarge(RequestError):
 class UnsupportedMedia(RequestError):
     status = 415
     code = "unsupported_media_type"
+
+
+class UpgradeRefused(RequestError):
+    """A WebSocket was asked for where plain HTTP is spoken. 426 has clients fall back at once; 4xx others have them retry."""
+
+    status = 426
+    code = "upgrade_refused"
 
 
 class TooManyRequests(RequestError):

@@ -13,7 +13,7 @@ import structlog
 from structlog.contextvars import bind_contextvars
 
 from omniroute.core import json
-from omniroute.core.errors import MethodNotAllowed, NotFound, OmniRouteError
+from omniroute.core.errors import MethodNotAllowed, NotFound, OmniRouteError, UpgradeRefused
 from omniroute.gateway import ollama_models
 from omniroute.gateway.ports import ClientGone
 from omniroute.gateway.service import Gateway
@@ -103,6 +103,8 @@ class Front:
             await handler(exchange)
         else:
             error: OmniRouteError = MethodNotAllowed(f"{exchange.path} takes {method}, not {asked}.")
+            if exchange.header("upgrade") is not None:
+                error = UpgradeRefused(f"{exchange.path} speaks plain HTTP, not {exchange.header('upgrade')}.")
             await self._gateway.refuse(exchange, dialect, error)
 
     def _by_prefix(self, path: str) -> tuple[str, str, Handler] | None:
