@@ -11,27 +11,34 @@ from omniroute._fast.stream cimport Decoder
 cdef enum:
     MOST_CITATIONS = 1024
 
-cdef struct Chunk:                  # members not there have p NULL
-    Value candidates
-    Value usage
-    Value feedback
-    Value id
-    Value model
-    Value error
-
-cdef struct Candidate:
-    long long index
-    Value content
-    Value reason
-    Value grounding
-
-cdef struct Part:
+cdef struct Part:                   # members not there have p NULL, in all three
     Value text
     Value thought
     Value signature
     Value call
     Value inline_data
     Value other                     # what only this dialect knows
+    Value whole
+
+cdef struct Candidate:
+    const char *at
+    long long index
+    Value parts                     # the list
+    int count                       # of its items
+    Part first
+    Value reason
+    Value grounding
+
+cdef struct Chunk:
+    Value body
+    Value candidates                # the list
+    int count                       # of its items
+    Candidate first
+    Value usage
+    Value feedback
+    Value id
+    Value model
+    Value error
 
 cdef class GeminiDecoder(Decoder):
     cdef Calls calls
@@ -46,10 +53,10 @@ cdef class GeminiDecoder(Decoder):
     cdef Buffer grounding           # raw, the latest
     cdef Buffer proof               # signature of the open thinking block, JSON string content
 
-    cdef bint _chunk(self, const Value *body) noexcept
-    cdef void _begin(self, const Chunk *chunk, const Value *body) noexcept
+    cdef void _chunk(self, const Chunk *chunk) noexcept
+    cdef void _begin(self, const Chunk *chunk) noexcept
     cdef void _candidate(self, const Candidate *candidate) noexcept
-    cdef void _part(self, const Value *value) noexcept
+    cdef void _part(self, const Candidate *candidate, const Part *part) noexcept
     cdef void _call(self, const Part *part) noexcept
     cdef void _media(self, const Value *data) noexcept
     cdef void _say(self, int block, const Slice *text) noexcept

@@ -14,58 +14,25 @@ from omniroute._fast.events cimport (
 from omniroute._fast.faults cimport read_fault
 from omniroute._fast.frames cimport gemini_error
 from omniroute._fast.scan cimport (
-    Member, Value, Walk, enter, find, integer_of, is_array, is_object, is_string, key_is, next_item, next_member, raw_of, same,
-    skip_space, text_is, text_of, value_end,
+    Member, Value, Walk, enter, enter_at, find, integer_of, is_array, is_object, is_string, key_is, leave, measure, next_item,
+    next_key, next_member, raw_of, same, skip_space, step, text_is, text_of, value_end,
 )
 from omniroute._fast.sse cimport Sse
 from omniroute._fast.stream cimport SKIPPED, TAKEN, Decoder
 from omniroute._fast.usage cimport read_gemini_usage
 
 
-cdef bint read_chunk(const Value *body, Chunk *chunk) noexcept nogil:
-    """Find the parts of a chunk; False if it is not a JSON object."""
-    cdef Walk walk
-    cdef Member member
-    memset(chunk, 0, sizeof(Chunk))
-    enter(&walk, body)
-    while is_object(body) and next_member(&walk, &member):
-        if key_is(&member, b"candidates"):
-            chunk.candidates = member.value
-        elif key_is(&member, b"usageMetadata"):
-            chunk.usage = member.value
-        elif key_is(&member, b"promptFeedback"):
-            chunk.feedback = member.value
-        elif key_is(&member, b"modelVersion"):
-            chunk.model = member.value
-        elif key_is(&member, b"responseId"):
-            chunk.id = member.value
-        elif key_is(&member, b"error"):
-            chunk.error = member.value
-    return is_object(body) and not walk.failed
-
-
-cdef void read_candidate(const Value *value, Candidate *candidate) noexcept nogil:
-    cdef Walk walk
-    cdef Member member
-    memset(candidate, 0, sizeof(Candidate))
-    enter(&walk, value)
-    while is_object(value) and next_member(&walk, &member):
-        if key_is(&member, b"content"):
-            candidate.content = member.value
-        elif key_is(&member, b"finishReason"):
-            candidate.reason = member.value
-        elif key_is(&member, b"index"):
-            integer_of(&member.value, &candidate.index)
-        elif key_is(&member, b"groundingMetadata"):
-            candidate.grounding = member.value
-
-
-cdef void read_part(const Value *value, Part *part) noexcept nogil:
-    cdef Walk walk
+cdef void read_part(Walk *walk, Part *part) noexcept nogil:
+    """Take the part at the walk's position, and pass it."""
+    cdef Walk inner
     cdef Member member
     memset(part, 0, sizeof(Part))
-    enter(&walk, value)
-    while is_object(value) and next_member(&walk, &member):
+    part.whole.p = walk.p
+    if walk.p[0] != c'{':
+        measure(walk, &part.whole)
+        return
+    enter_at(&inner, walk.p, walk.end)
+    while next_member(&inner, &member):
         if key_is(&member, b"text"):
             part.text = member.value
         elif key_is(&member, b"thought"):
@@ -78,6 +45,105 @@ cdef void read_part(const Value *value, Part *part) noexcept nogil:
             part.inline_data = member.value
         elif is_object(&member.value):
             part.other = member.value
+    part.whole.end = inner.p
+    leave(walk, &inner)
+
+
+cdef void read_content(Walk *walk, Candidate *candidate) noexcept nogil:
+    """Take the first part of the content at the walk's position, and pass the content."""
+    cdef Walk inner, items
+    cdef Member member
+    cdef Value other
+    enter_at(&inner, walk.p, walk.end)
+    while next_key(&inner, &member):
+        if not key_is(&member, b"parts") or inner.p[0] != c'[':
+            if not measure(&inner, &other):
+                break
+            continue
+        candidate.parts.p = inner.p
+        candidate.count = 0
+        enter_at(&items, inner.p, inner.end)
+        while step(&items):
+            if candidate.count == 0:
+                read_part(&items, &candidate.first)
+            else:
+                measure(&items, &other)
+            candidate.count += 1
+        candidate.parts.end = items.p
+        leave(&inner, &items)
+    leave(walk, &inner)
+
+
+cdef void read_candidate(Walk *walk, Candidate *candidate) noexcept nogil:
+    """Take the candidate at the walk's position, and pass it."""
+    cdef Walk inner
+    cdef Member member
+    cdef Value other
+    memset(candidate, 0, sizeof(Candidate))
+    candidate.at = walk.p
+    if walk.p[0] != c'{':
+        measure(walk, &other)
+        return
+    enter_at(&inner, walk.p, walk.end)
+    while next_key(&inner, &member):
+        if key_is(&member, b"content") and inner.p[0] == c'{':
+            read_content(&inner, candidate)
+        elif not measure(&inner, &member.value):
+            break
+        elif key_is(&member, b"finishReason"):
+            candidate.reason = member.value
+        elif key_is(&member, b"index"):
+            integer_of(&member.value, &candidate.index)
+        elif key_is(&member, b"groundingMetadata"):
+            candidate.grounding = member.value
+    leave(walk, &inner)
+
+
+cdef void read_candidates(Walk *walk, Chunk *chunk) noexcept nogil:
+    """Take the first candidate of the list at the walk's position, and pass the list."""
+    cdef Walk inner
+    cdef Value other
+    chunk.candidates.p = walk.p
+    chunk.count = 0
+    enter_at(&inner, walk.p, walk.end)
+    while step(&inner):
+        if chunk.count == 0:
+            read_candidate(&inner, &chunk.first)
+        else:
+            measure(&inner, &other)
+        chunk.count += 1
+    chunk.candidates.end = inner.p
+    leave(walk, &inner)
+
+
+cdef const char *read_chunk(const char *p, const char *end, Chunk *chunk) noexcept nogil:
+    """Find the parts of a chunk in one pass; the byte behind it, NULL if it is not a JSON object."""
+    cdef Walk walk
+    cdef Member member
+    memset(chunk, 0, sizeof(Chunk))
+    if p[0] != c'{':
+        return NULL
+    enter_at(&walk, p, end)
+    while next_key(&walk, &member):
+        if key_is(&member, b"candidates") and walk.p[0] == c'[':
+            read_candidates(&walk, chunk)
+        elif not measure(&walk, &member.value):
+            return NULL
+        elif key_is(&member, b"usageMetadata"):
+            chunk.usage = member.value
+        elif key_is(&member, b"promptFeedback"):
+            chunk.feedback = member.value
+        elif key_is(&member, b"modelVersion"):
+            chunk.model = member.value
+        elif key_is(&member, b"responseId"):
+            chunk.id = member.value
+        elif key_is(&member, b"error"):
+            chunk.error = member.value
+    if walk.failed:
+        return NULL
+    chunk.body.p = p
+    chunk.body.end = walk.p
+    return walk.p
 
 
 cdef inline bint is_true(const Value *value) noexcept nogil:
@@ -100,82 +166,84 @@ cdef class GeminiDecoder(Decoder):
     cdef int event(self, const Sse *sse) noexcept:
         """A chunk, or a list of them as errors come in."""
         cdef const char *end = sse.data + sse.data_length
-        cdef Value body
-        cdef Value item
+        cdef const char *p = skip_space(sse.data, end)
+        cdef const char *behind
+        cdef Chunk chunk
+        cdef Value list, item
         cdef Walk walk
-        cdef bint some = False
-        body.p = skip_space(sse.data, end)
-        if body.p == end:
+        if p == end:
             return SKIPPED
-        if end - body.p >= 6 and same(body.p, 6, b"[DONE]"):    # some relays end with the terminator of another dialect
+        behind = read_chunk(p, end, &chunk)
+        if behind != NULL and skip_space(behind, end) == end:
+            self._chunk(&chunk)
+            return TAKEN
+        if end - p >= 6 and same(p, 6, b"[DONE]"):      # some relays end with the terminator of another dialect
             return SKIPPED
-        body.end = value_end(body.p, end)
-        if body.end == NULL or skip_space(body.end, end) != end:
+        list.p = p
+        list.end = value_end(p, end)
+        if p[0] != c'[' or list.end == NULL or skip_space(list.end, end) != end:
             self.skipped += 1
             return SKIPPED
-        if not is_array(&body):
-            some = self._chunk(&body)
-        else:
-            enter(&walk, &body)
-            while next_item(&walk, &item):
-                some = self._chunk(&item) or some
-        if not some:
-            self.skipped += 1
-            return SKIPPED
+        enter(&walk, &list)
+        while next_item(&walk, &item):
+            if read_chunk(item.p, item.end, &chunk) != NULL:
+                self._chunk(&chunk)
+            else:
+                self.skipped += 1
         return TAKEN
 
-    cdef bint _chunk(self, const Value *body) noexcept:
-        cdef Chunk chunk
-        cdef Candidate candidate
+    cdef void _chunk(self, const Chunk *chunk) noexcept:
+        cdef Candidate further
         cdef Event event
-        cdef Value item
+        cdef Value reason
         cdef Walk walk
-        if not read_chunk(body, &chunk):
-            return False
         if (is_object(&chunk.error) or is_array(&chunk.error) or is_string(&chunk.error)) and chunk.error.end - chunk.error.p > 2:
             prepare(&event, ERROR)
             read_fault(&chunk.error, &event)
             self.emit(&event)
-            return True
-        self._begin(&chunk, body)
+            return
+        self._begin(chunk)
         if is_object(&chunk.usage):
             prepare(&event, USAGE)
             read_gemini_usage(&chunk.usage, &event.usage)
             self.emit(&event)
-        enter(&walk, &chunk.candidates)
-        while is_array(&chunk.candidates) and next_item(&walk, &item):
-            read_candidate(&item, &candidate)
-            self._candidate(&candidate)
-        if find(&chunk.feedback, b"blockReason", &item) and is_string(&item) and self.said == STOP_NONE:
+        if chunk.count:
+            self._candidate(&chunk.first)
+        if chunk.count > 1:
+            enter(&walk, &chunk.candidates)
+            while step(&walk):
+                read_candidate(&walk, &further)
+                if further.at > chunk.first.at:
+                    self._candidate(&further)
+        if find(&chunk.feedback, b"blockReason", &reason) and is_string(&reason) and self.said == STOP_NONE:
             self.said = STOP_FILTER
         if self.said != STOP_NONE and not self.stopped and not self.done:
             self._stop()
-        return True
 
-    cdef void _begin(self, const Chunk *chunk, const Value *body) noexcept:
+    cdef void _begin(self, const Chunk *chunk) noexcept:
         cdef Event event
         if self.begun:
             return
         self.begun = True
-        self.calls.stir(body.p, body.end - body.p)
+        self.calls.stir(chunk.body.p, chunk.body.end - chunk.body.p)
         prepare(&event, START)
         text_of(&chunk.id, &event.a)
         text_of(&chunk.model, &event.b)
         self.emit(&event)
 
     cdef void _candidate(self, const Candidate *candidate) noexcept:
-        cdef Value parts, part, text
-        cdef Slice said
         cdef Walk walk
+        cdef Part part
         if self.candidate < 0:
             self.candidate = candidate.index
-        find(&candidate.content, b"parts", &parts)
-        enter(&walk, &parts)
-        while is_array(&parts) and next_item(&walk, &part):
-            if candidate.index == self.candidate:
-                self._part(&part)
-            elif find(&part, b"text", &text) and text_of(&text, &said):     # only counted
-                self.tap.output_bytes += plain_length(&said)
+        if candidate.count:
+            self._part(candidate, &candidate.first)
+        if candidate.count > 1:
+            enter(&walk, &candidate.parts)
+            while step(&walk):
+                read_part(&walk, &part)
+                if part.whole.p > candidate.first.whole.p:
+                    self._part(candidate, &part)
         if candidate.index != self.candidate:
             return
         if is_object(&candidate.grounding):
@@ -183,15 +251,17 @@ cdef class GeminiDecoder(Decoder):
             put_bytes(&self.grounding, candidate.grounding.p, candidate.grounding.end - candidate.grounding.p)
         self._finish_reason(&candidate.reason)
 
-    cdef void _part(self, const Value *value) noexcept:
+    cdef void _part(self, const Candidate *candidate, const Part *part) noexcept:
         """Signatures of thoughts and calls travel with them, those of text parts have no place in other dialects."""
-        cdef Part part
         cdef Slice text
         cdef Event event
         cdef bint thought
-        read_part(value, &part)
+        if candidate.index != self.candidate:       # only counted
+            if text_of(&part.text, &text):
+                self.tap.output_bytes += plain_length(&text)
+            return
         if is_object(&part.call):
-            self._call(&part)
+            self._call(part)
         elif text_of(&part.text, &text):
             thought = is_true(&part.thought)
             if text.n:
@@ -203,7 +273,7 @@ cdef class GeminiDecoder(Decoder):
             self._media(&part.inline_data)
         elif is_object(&part.other):
             prepare(&event, EXTRA)
-            raw_of(value, &event.a)
+            raw_of(&part.whole, &event.a)
             self.emit(&event)
 
     cdef void _call(self, const Part *part) noexcept:
