@@ -14,7 +14,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 def camel(fields: dict[str, Any]) -> dict[str, Any]:
     """The object with its own keys in camelCase; what is inside of it stays as it is. The camelCase spelling wins."""
-    if not any("_" in key for key in fields):
+    if "_" not in "".join(fields):
         return fields
     result: dict[str, Any] = {}
     for key, value in fields.items():
@@ -29,9 +29,11 @@ def objects(fields: dict[str, Any], key: str, path: str) -> list[dict[str, Any]]
     value = fields.get(key)
     if isinstance(value, dict):
         return [camel(value)]
-    where = read.at(path, key)
     items = read.array(fields, key, path) or []
-    return [camel(read.need_object(item, f"{where}[{position}]")) for position, item in enumerate(items)]
+    for position, item in enumerate(items):
+        if not isinstance(item, dict):
+            read.wrong(f"{read.at(path, key)}[{position}]", "an object", item)
+    return [camel(item) for item in items]
 
 
 def inner(fields: dict[str, Any], key: str, path: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omniroute.translation.rules import Rules
+from omniroute.translation.rules import Rules, WebSearch
 
 RULES = Rules(
     hoists_system=True,
@@ -25,6 +25,7 @@ RULES = Rules(
     reasoning="budget",
     reasoning_off=True,
     signed_thinking=True,
+    web_search=WebSearch(tool={"googleSearch": {}}, kind="googleSearch", beside_functions=False),
     signed_calls=True,
     carries_proofs=True,
     service_tiers={
