@@ -25,7 +25,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "operations": ("core", "ir", "catalog", "translation", "gateway", "storage"),
     "admin": ("core", "ir", "catalog", "routing", "storage", "telemetry", "workbench", "operations"),
     "server": _EVERYTHING,
-    "cli": ("core", "server", "storage", "operations"),
+    "cli": ("core", "server", "storage", "operations", "workbench"),
     "": ("cli",),  # python -m omniroute
 }
 

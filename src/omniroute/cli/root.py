@@ -6,6 +6,7 @@ import click
 
 from omniroute import __version__
 from omniroute.cli import serve as serving
+from omniroute.cli.bench import bench
 from omniroute.cli.completion import completion
 from omniroute.cli.config import config
 from omniroute.cli.doctor import doctor
@@ -20,7 +21,21 @@ from omniroute.cli.state import State, pass_state
 from omniroute.cli.status import status
 from omniroute.cli.version import version
 
-COMMANDS = (serving.serve, keys, providers, nodes, models, explain, doctor, status, reset_password, config, completion, version)
+COMMANDS = (
+    serving.serve,
+    keys,
+    providers,
+    nodes,
+    models,
+    explain,
+    bench,
+    doctor,
+    status,
+    reset_password,
+    config,
+    completion,
+    version,
+)
 
 
 @click.group(

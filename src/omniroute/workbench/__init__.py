@@ -1,0 +1,1 @@
+"""What people do beside the traffic: benchmarks against their own server and providers."""
