@@ -36,6 +36,7 @@ LOSSY: Mapping[str, tuple[frozenset[Action], re.Pattern[str]]] = {
     "tool-choice-unsupported": (_DROPPED, _ANYWHERE),
     "tool-choice-without-tools": (_DROPPED, _ANYWHERE),
     "tool-hosted": (_DROPPED, _ANYWHERE),
+    "web-search-domains": (_DROPPED, _ANYWHERE),
 }
 """The one table of what counts as a loss."""
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from omniroute.ir.caps import Profile
 from omniroute.ir.request import ChatRequest, Message, Part, Text, Thinking, Tool, ToolResult
 from omniroute.translation.format import registry
+from omniroute.translation.hosted_search import carry_search
 from omniroute.translation.names import CallIds, ToolNames
 from omniroute.translation.ops import Ops, note
 from omniroute.translation.parameters import fit_parameters, fit_response_format
@@ -42,6 +43,7 @@ def normalise(request: ChatRequest, profile: Profile, target: str, *, ops: Ops =
     a tool choice without its tool.
     """
     rules = registry()[target].rules
+    request = carry_search(request, target, profile.quirks, ops)
     names = ToolNames(rules.name_limit, letter_first=rules.name_letter_first)
     tools, choice = fit_tools(request, target, rules, profile.quirks, names, ops)
     if request.origin != target and request.extra:

@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from omniroute.ir.request import MediaKind
+
+
+class WebSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """How a format writes its vendor's own web search.
+
+    tool              the tool without options; a tool of this format is one when its ``type`` (or only key) begins with ``kind``
+    field             top-level field that holds the options where the search is no tool
+    options           ``allowed_domains``, ``blocked_domains``, ``location``, ``context_size``, ``max_uses`` → where it stands in
+                      the tool or field, as a path of keys; missing ones cannot be said
+    place             key under which a location has its city, country, region and timezone, "" if directly
+    default           whether models have it that say nothing of it (quirk ``web_search``)
+    beside_functions  it may be given together with functions
+    """
+
+    tool: Mapping[str, Any] = {}
+    kind: str = ""
+    field: str = ""
+    options: Mapping[str, tuple[str, ...]] = {}
+    place: str = ""
+    default: bool = True
+    beside_functions: bool = True
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +68,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     carries_proofs     clients of this format send proofs of thinking back, whosever they are
     json_object        "any JSON object" can be asked for
     service_tiers      tier words of other formats → the word here; missing ones are left out
+    web_search         its hosted web search, None if there is none
     private_system     system text beginning with one of these is meant for this format's vendor only
     """
 
@@ -84,4 +106,5 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     carries_proofs: bool = False
     json_object: bool = True
     service_tiers: Mapping[str, str] = {}
+    web_search: WebSearch | None = None
     private_system: tuple[str, ...] = ()

@@ -22,11 +22,12 @@ _ITEM_KEYS = {
 _TOOL_KEYS = {
     "function": {"type", "name", "description", "parameters", "strict"},
     "custom": {"type", "name", "description", "format"},
+    "web_search": {"type", "filters", "search_context_size", "user_location"},
 }
 
 
 def responses_complaints(body: dict[str, Any]) -> list[str]:
-    """Everything OpenAI would answer with 400 (for requests that use no tool of its own)."""
+    """Everything OpenAI would answer with 400 (for requests that use no tool of its own but the web search)."""
     return list(_complaints(body))
 
 
@@ -52,6 +53,8 @@ def _tools(body: dict[str, Any]) -> Iterator[str]:
     for tool in body.get("tools", []):
         if tool.keys() - _TOOL_KEYS[tool["type"]]:
             yield f"unknown tool keys {tool.keys()}"
+        if tool["type"] == "web_search":
+            continue
         if not _NAME.match(tool["name"]):
             yield f"tool name {tool['name']!r}"
         if tool["name"] in names:

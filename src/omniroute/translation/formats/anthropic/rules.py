@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omniroute.translation.rules import Rules
+from omniroute.translation.rules import Rules, WebSearch
 
 RULES = Rules(
     hoists_system=True,
@@ -32,5 +32,15 @@ RULES = Rules(
     carries_proofs=True,
     json_object=False,
     service_tiers={"auto": "auto", "standard_only": "standard_only", "default": "standard_only"},
+    web_search=WebSearch(
+        tool={"type": "web_search_20250305", "name": "web_search"},
+        kind="web_search_",
+        options={
+            "allowed_domains": ("allowed_domains",),
+            "blocked_domains": ("blocked_domains",),
+            "location": ("user_location",),
+            "max_uses": ("max_uses",),
+        },
+    ),
     private_system=("x-anthropic-billing-header:",),
 )

@@ -11,7 +11,7 @@ from omniroute.ir.request import ChatRequest, Effort, Reasoning, ResponseFormat
 from omniroute.translation import read
 from omniroute.translation.formats.openai_chat.messages import decode_messages, encode_messages
 from omniroute.translation.formats.openai_chat.parts import NAME
-from omniroute.translation.formats.openai_chat.tools import decode_choice, decode_tools, encode_choice, encode_tools
+from omniroute.translation.formats.openai_chat.tools import SEARCH, decode_choice, decode_tools, encode_choice, encode_tools
 from omniroute.translation.quirks import apply_quirks
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -129,6 +129,9 @@ def encode_request(request: ChatRequest, profile: Profile) -> bytes:
         body["stop"] = list(request.stop)
     if request.user is not None and request.user != request.extra.get("safety_identifier"):
         body["user"] = request.user
+    for tool in request.tools:
+        if tool.kind == "hosted" and tool.format == NAME and tool.value is not None and SEARCH in tool.value:
+            body[SEARCH] = tool.value[SEARCH]
     tools = encode_tools(request.tools)
     if tools:
         body["tools"] = tools

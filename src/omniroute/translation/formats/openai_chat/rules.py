@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omniroute.translation.rules import Rules
+from omniroute.translation.rules import Rules, WebSearch
 
 RULES = Rules(
     media={
@@ -19,6 +19,12 @@ RULES = Rules(
     ),
     stop_limit=4,
     reasoning="effort",
+    web_search=WebSearch(
+        field="web_search_options",
+        options={"context_size": ("search_context_size",), "location": ("user_location",)},
+        place="approximate",
+        default=False,
+    ),
     service_tiers={
         "auto": "auto",
         "default": "default",

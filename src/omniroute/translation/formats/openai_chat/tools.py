@@ -11,6 +11,7 @@ from omniroute.translation import read
 from omniroute.translation.calls import arguments_text
 
 NAME = "openai_chat"
+SEARCH = "web_search_options"
 _MODES = ("none", "auto", "required")
 
 
@@ -134,11 +135,11 @@ def encode_call(call: ToolCall) -> dict[str, Any]:
 
 
 def encode_tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
-    """The ``tools`` list; other vendors' hosted tools are left out."""
+    """The ``tools`` list; other vendors' hosted tools are left out, and the web search, which is no tool here."""
     encoded: list[dict[str, Any]] = []
     for tool in tools:
         if tool.kind == "hosted":
-            if tool.format == NAME and tool.value is not None:
+            if tool.format == NAME and tool.value is not None and SEARCH not in tool.value:
                 encoded.append(tool.value)
             continue
         fields: dict[str, Any] = {"name": tool.name}

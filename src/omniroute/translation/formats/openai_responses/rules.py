@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omniroute.translation.rules import Rules
+from omniroute.translation.rules import Rules, WebSearch
 
 NAME = "openai_responses"
 RULES = Rules(
@@ -22,6 +22,15 @@ RULES = Rules(
     stop_limit=0,
     reasoning="effort",
     signed_thinking=True,
+    web_search=WebSearch(
+        tool={"type": "web_search"},
+        kind="web_search",
+        options={
+            "allowed_domains": ("filters", "allowed_domains"),
+            "location": ("user_location",),
+            "context_size": ("search_context_size",),
+        },
+    ),
     carries_proofs=True,
     service_tiers={
         "auto": "auto",
