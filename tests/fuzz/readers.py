@@ -84,12 +84,21 @@ def _responses(response: dict[str, Any], items: list[dict[str, Any]]) -> Seen:
     reason = (response["incomplete_details"] or {}).get("reason", response["status"])
     return Seen(
         "".join(part["text"] if part["type"] == "output_text" else part["refusal"] for part in parts),
-        "".join(part["text"] for item in items if item["type"] == "reasoning" for part in item["summary"]),
-        [Call(item["call_id"], item["name"], value_of(item.get("arguments", item.get("input")))) for item in calls],
+        "".join(_reasoning(item) for item in items if item["type"] == "reasoning"),
+        [Call(item["call_id"], item["name"], _arguments(item)) for item in calls],
         None if reason == "failed" else reason,
         usage and (usage["input_tokens"], usage["output_tokens"]),
         response["error"] and response["error"]["message"],
     )
+
+
+def _reasoning(item: dict[str, Any]) -> str:
+    return "\n\n".join(part["text"] for part in item["summary"] or item.get("content") or ())
+
+
+def _arguments(call: dict[str, Any]) -> Any:
+    """Free-form input is ``{"input": …}``, as it is where only functions exist."""
+    return {"input": call["input"]} if "input" in call else value_of(call["arguments"])
 
 
 def gemini(stream: bytes) -> Seen:
@@ -224,10 +233,8 @@ def whole(dialect: str, body: dict[str, Any]) -> Seen:
     """A finished answer, not streamed."""
     if dialect == "openai_chat":
         message, usage = body["choices"][0]["message"], body.get("usage")
-        calls = [
-            Call(call["id"], call["function"]["name"], value_of(call["function"]["arguments"]))
-            for call in message.get("tool_calls") or ()
-        ]
+        called = [(call["id"], call[call["type"]]) for call in message.get("tool_calls") or ()]
+        calls = [Call(call_id, call["name"], _arguments(call)) for call_id, call in called]
         text = (message["content"] or "") + (message.get("refusal") or "")
         counts = usage and (usage["prompt_tokens"], usage["completion_tokens"])
         return Seen(text, message.get("reasoning_content") or "", calls, body["choices"][0]["finish_reason"], counts, None)

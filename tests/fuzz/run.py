@@ -140,9 +140,11 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Fuzz the decoders.")
     parser.add_argument("--seconds", type=int, default=60, help="per target (default 60)")
     parser.add_argument("--only", help="targets whose names contain this")
+    parser.add_argument("--keep", action="store_true", help="do not look for changed sources")
     parser.add_argument("--repeat", type=Path, help="run one found input again (its name begins with the target's)")
     options = parser.parse_args(arguments)
-    build()
+    if not options.keep:
+        build()
     known = names()
     if options.repeat is not None:
         name = max((name for name in known if options.repeat.name.startswith(f"{name}-")), key=len)

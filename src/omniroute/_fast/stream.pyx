@@ -6,8 +6,9 @@ from libc.string cimport memcpy, strlen
 from omniroute._fast.buffer cimport (
     FROM_PLAIN, Buffer, clear, fresh, plain_length, put_bytes, put_plain, put_sanitised, put_string, release,
 )
+from omniroute._fast.envelope cimport Fault, skip_value
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, ESCAPED, MEDIA, REDACTED, START, STOP, TOOL, USAGE, Event, Slice, merge,
+    BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, ESCAPED, MEDIA, REDACTED, START, STOP, TOOL, USAGE, Event, Slice, merge,
     nothing_stated, prepare, utf8,
 )
 from omniroute._fast.sse cimport Splitter, Sse
@@ -117,6 +118,14 @@ cdef inline bint ends_in_half(const Slice *text) noexcept nogil:
     return ((p - q) & 1) == 0
 
 
+cdef inline bint well_formed(const Slice *raw) noexcept nogil:
+    """Whether JSON of the upstream's can be handed on as it is: decoders look at what they need of it only."""
+    cdef const unsigned char *end = <const unsigned char *> raw.p + raw.n
+    cdef Py_ssize_t elements = 0
+    cdef Fault fault
+    return skip_value(<const unsigned char *> raw.p, end, 0, &elements, &fault) == end
+
+
 cdef class Decoder:
     """Turns one upstream's bytes into events. One instance per stream."""
 
@@ -154,6 +163,9 @@ cdef class Decoder:
 
     cdef void emit(self, const Event *event) noexcept:
         if self.done:
+            return
+        if event.kind == CITATION and not well_formed(&event.a):
+            self.skipped += 1
             return
         self.tap.see(event)
         if self.encoder is not None:
