@@ -19,6 +19,7 @@ from uvicorn import Config
 from uvicorn import Server as Uvicorn
 
 from running.fixtures import Server, Start, nodes
+from upstream.gemini_dialect import CALL_SIGNATURE
 from upstream.script import Fault, Script, Text, Thinking, ToolCall
 from upstream.server import Received, ScriptedUpstream
 
@@ -185,6 +186,58 @@ async def test_reasoning_is_replayed_to_anthropic_clients_too(start: Start, scri
     body["messages"] += [{"role": "assistant", "content": calls}, {"role": "user", "content": results}]
     await server.http.post("/v1/messages", json=body)
     assert scripted_upstream.last.json()["messages"][1]["reasoning_content"] == "Plan."
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("client", ["openai_chat", "anthropic", "openai_responses"])
+async def test_edge_71_signatures_of_gemini_calls_come_back(
+    server: Server, scripted_upstream: ScriptedUpstream, streaming: bool, client: str
+) -> None:
+    scripted_upstream.queue(Script(answer=[ToolCall("look", {"a": 1}), ToolCall("look", {"a": 2})]))
+    history = await CLIENTS[client](server, "ge/m", streaming)
+    sent = scripted_upstream.last.json()["contents"]
+    calls = [part for content in sent for part in content["parts"] if "functionCall" in part]
+    assert [call["functionCall"]["args"] for call in calls] == [{"a": 1}, {"a": 2}]
+    assert calls[0]["thoughtSignature"] == CALL_SIGNATURE
+    assert history
+
+
+async def _chat_turn(server: Server, model: str, streaming: bool) -> object:
+    first = await ask(server, model, tools=[TOOL], streaming=streaming)
+    return await ask(server, model, turn(first), tools=[TOOL])
+
+
+async def _anthropic_turn(server: Server, model: str, streaming: bool) -> object:
+    client = server.anthropic()
+    messages: list[Any] = [{"role": "user", "content": "hi"}]
+    request: dict[str, Any] = {"model": model, "max_tokens": 99, "tools": [{"name": "look", "input_schema": {"type": "object"}}]}
+    if streaming:
+        async with client.messages.stream(messages=messages, **request) as stream:
+            message = await stream.get_final_message()
+    else:
+        message = await client.messages.create(messages=messages, **request)
+    calls = [block.model_dump(include={"type", "id", "name", "input"}) for block in message.content if block.type == "tool_use"]
+    results = [{"type": "tool_result", "tool_use_id": call["id"], "content": "seen"} for call in calls]
+    messages += [{"role": "assistant", "content": calls}, {"role": "user", "content": results}]
+    return await client.messages.create(messages=messages, **request)
+
+
+async def _responses_turn(server: Server, model: str, streaming: bool) -> object:
+    client = server.openai()
+    tools: Any = [{"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}, "strict": False}]
+    items: list[Any] = [{"role": "user", "content": "hi"}]
+    if streaming:
+        async with client.responses.stream(model=model, input=items, tools=tools) as stream:
+            response = await stream.get_final_response()
+    else:
+        response = await client.responses.create(model=model, input=items, tools=tools)
+    calls = [item for item in response.output if item.type == "function_call"]
+    items += [call.model_dump(include={"type", "call_id", "name", "arguments"}) for call in calls]
+    items += [{"type": "function_call_output", "call_id": call.call_id, "output": "seen"} for call in calls]
+    return await client.responses.create(model=model, input=items, tools=tools)
+
+
+CLIENTS = {"openai_chat": _chat_turn, "anthropic": _anthropic_turn, "openai_responses": _responses_turn}
 
 
 async def test_nothing_is_kept_of_a_broken_answer(server: Server, scripted_upstream: ScriptedUpstream) -> None:
