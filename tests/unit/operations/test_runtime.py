@@ -9,8 +9,8 @@ import pytest
 
 from omniroute.core.errors import BadRequest
 from omniroute.core.ids import FakeClock
-from omniroute.operations import runtime
 from omniroute.core.loopback import is_loopback
+from omniroute.operations import runtime
 from omniroute.operations.reset_password import reset_password
 from omniroute.storage import AuditRepository, Database, PasswordStore
 
