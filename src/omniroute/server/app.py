@@ -153,6 +153,7 @@ class OmniRoute:
             "in_flight": self.gateway.in_flight,
             "draining": self.gateway.draining,
             "recorder": self._recorder.describe(),
+            "reasoning": self.gateway.pipeline.memory.describe(),
             "database": self.installation.db.describe(),
             "upstream": self._transports.describe(),
         }
