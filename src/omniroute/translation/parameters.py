@@ -98,6 +98,9 @@ def _fit_stop(stop: tuple[str, ...], rules: Rules, ops: Ops) -> tuple[str, ...]:
 def _fit_user(user: str | None, rules: Rules, ops: Ops) -> str | None:
     if user is None or len(user) <= rules.user_limit:
         return user
+    if rules.user_limit == 0:
+        note(ops, "field-unsupported", "dropped", "user")
+        return None
     note(ops, "user-length", "rewritten", "user", detail="hashed")
     return sha256(user.encode()).hexdigest()
 

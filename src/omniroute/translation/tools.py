@@ -65,6 +65,8 @@ def _fit(tool: Tool, position: int, same: bool, rules: Rules, quirks: Quirks, na
     strict = tool.strict if tool.strict and _takes_strict(rules, quirks) and not has_combiner(tool.schema) else None
     if tool.strict and strict is None:
         note(ops, "tool-strict", "dropped", "tools", position, detail=tool.name)
+    if rules.flat_schema and has_combiner(tool.schema):
+        note(ops, "tool-schema", "rewritten", "tools", position, detail=tool.name)
     schema = object_schema(tool.schema, flat=rules.flat_schema)
     value = tool.value if same else None
     return replace(tool, name=name, schema=schema, strict=strict, description=tool.description or None, value=value)

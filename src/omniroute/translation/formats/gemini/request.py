@@ -96,7 +96,8 @@ def encode_request(request: ChatRequest, profile: Profile) -> bytes:
     tools = encode_tools(request.tools, choice, profile.quirks)
     if tools:
         body["tools"] = tools
-    calling = encode_choice(choice) if tools and choice is not None else None
+    declared = any("functionDeclarations" in tool for tool in tools)  # a calling mode without functions is refused
+    calling = encode_choice(choice) if declared and choice is not None else None
     if calling is not None:
         body["toolConfig"] = {"functionCallingConfig": calling}
     config = encode_config(request, profile)

@@ -22,6 +22,7 @@ RULES = Rules(
     allowed_tools=True,
     fields=frozenset("temperature top_p top_k seed frequency_penalty presence_penalty logprobs top_logprobs n".split()),
     stop_limit=5,
+    user_limit=0,
     reasoning="budget",
     reasoning_off=True,
     signed_thinking=True,

@@ -12,6 +12,7 @@ RULES = Rules(
     tool_choice=False,
     fields=frozenset("temperature top_p top_k seed frequency_penalty presence_penalty logprobs top_logprobs".split()),
     temperature=(0.0, float("inf")),
+    user_limit=0,
     reasoning="effort",
     reasoning_off=True,
 )
