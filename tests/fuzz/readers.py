@@ -6,10 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from omniroute.translation.format import StreamMeta
 from unit.fast.responses_grammar import read_responses
 from unit.fast.streams import events_of, read_anthropic, read_chat
-
-from omniroute.translation.format import StreamMeta
 
 META = StreamMeta(id="req_ours", model="shown/model", created=1700000000, include_usage=True, input_tokens=11)
 MODEL = META.model

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from fuzz.cases import CASES
 
 FOUND = sorted((Path(__file__).parent / "found").glob("*"))
