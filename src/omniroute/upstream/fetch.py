@@ -69,7 +69,7 @@ class Fetcher:
         try:
             where = reply.header("location")
             if reply.status in _REDIRECTS and where:
-                return urljoin(url, where)
+                return _joined(url, where)
             if not 200 <= reply.status < 300:
                 raise UpstreamStatus(
                     f"its server answered with status {reply.status}",
@@ -83,6 +83,13 @@ class Fetcher:
             return Fetched(reply.header("content-type") or "", await reply.read(LARGEST))
         finally:
             await asyncio.shield(reply.close())
+
+
+def _joined(url: str, where: str) -> str:
+    try:
+        return urljoin(url, where)
+    except ValueError:
+        raise _refused("its URL is not valid") from None
 
 
 def _is_private(url: str, allowed: tuple[str, ...]) -> bool:
