@@ -119,3 +119,20 @@ def test_a_tee_collects_beside_a_stream_and_beside_a_pass_through() -> None:
     assert run(Bridge(OpenAIChatDecoder(), through=(Tee(passing),)), stream) == stream
     assert beside.blocks == passing.blocks == plain.blocks
     assert plain.blocks
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=4))
+def test_arbitrary_bytes_harm_no_filter(noise: bytes, cuts: list[int]) -> None:
+    for stream in (noise, b'data: {"choices":[{"delta":{"content":"<think>' + noise.replace(b"\n", b" ") + b'"}}]}\n\n'):
+        collector = Collector()
+        joined = Bridge(OpenAIChatDecoder(), encoder("anthropic"), through=(ThinkTags(), Tee(collector)))
+        read_anthropic(run(joined, stream, [cut for cut in cuts if cut <= len(stream)]))
+        assert joined.ended
+        assert isinstance(collector.blocks, list)
+
+
+def test_the_end_of_a_complete_answer_is_told_once() -> None:
+    told: list[int] = []
+    for stream in (vector("openai_chat", "text"), vector("openai_chat", "no_done"), vector("openai_chat", "error")):
+        run(Bridge(OpenAIChatDecoder(), through=(Tee(Collector(), lambda: told.append(1)),)), stream)
+    assert len(told) == 2

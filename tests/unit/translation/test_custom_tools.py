@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omniroute._fast.envelope import scan
 from omniroute.ir.caps import Profile
@@ -120,6 +122,18 @@ def test_what_is_no_wrapping_stays_text(text: str, input: str) -> None:
     stream = bridge_for(CHAT, ANTHROPIC, meta, hide_usage=False)
     out = stream.feed(streamed((body["tools"][0]["name"], text))) + stream.finish()
     assert calls_of(out)[0]["custom"]["input"] == input
+
+
+@given(
+    st.text(max_size=40)
+    | st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=6), lambda inner: st.dictionaries(
+        st.sampled_from(["input", "x", "i\\nput"]), inner, max_size=2) | st.lists(inner, max_size=2)).map(json.dumps)
+)  # fmt: skip
+def test_stream_and_finished_answer_unwrap_alike(text: str) -> None:
+    meta, body = meta_for(REQUEST)
+    stream = bridge_for(CHAT, ANTHROPIC, meta, hide_usage=False)
+    out = stream.feed(streamed((body["tools"][0]["name"], text))) + stream.finish()
+    assert calls_of(out)[0]["custom"]["input"] == unwrap_input(text)
 
 
 def test_the_next_turn_wraps_it_again() -> None:
