@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from omniroute.ir.request import ChatRequest, Message, Part, Text, Thinking, ToolCall
+from omniroute.translation.calls import arguments_object
 from omniroute.translation.names import legal_id
 from omniroute.translation.ops import Ops, note
 from omniroute.translation.rules import Rules
 from omniroute.translation.signatures import own
+
+_UNIQUE = len("call:") + 20  # characters of an id that is random enough not to come again
 
 
 class Leavings(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +40,28 @@ Recall = Callable[[str], Leavings | None]
 
 
 def call_name(call_id: str) -> str:
-    """Under which name a call is found again: letters and digits only, since some clients strip the rest from the ids."""
+    """How a call is known in its turn: letters and digits only, since some clients strip the rest from the ids."""
     return "call:" + "".join(char for char in call_id if char.isalnum())
+
+
+def _turn_name(call: ToolCall, call_id: str) -> str:
+    """Under which name the turn of ``call`` is found again. Ids that count up (``functions.look:0``) come again in the next
+    conversation; with those the arguments count as well."""
+    name = call_name(call_id)
+    if len(name) >= _UNIQUE:
+        return name
+    given = {"input": call.arguments} if call.kind == "custom" else arguments_object(call.arguments)
+    digest = sha256(repr(_canonical(given)).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{name}:{digest[:32]}"
+
+
+def _canonical(value: Any) -> Any:
+    """A JSON value as all clients give it back: keys in order, whole numbers without a fraction."""
+    if isinstance(value, dict):
+        return {key: _canonical(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def names_of(parts: Iterable[Part], rules: Rules | None = None) -> list[str]:
@@ -49,9 +73,9 @@ def names_of(parts: Iterable[Part], rules: Rules | None = None) -> list[str]:
     names: list[str] = []
     for part in turn:
         if isinstance(part, ToolCall) and part.id:
-            names.append(call_name(part.id))
+            names.append(_turn_name(part, part.id))
             if rules is not None:
-                names.append(call_name(legal_id(part.id, rules.id_chars, rules.id_limit)))
+                names.append(_turn_name(part, legal_id(part.id, rules.id_chars, rules.id_limit)))
     if not names:
         text = "".join(part.text for part in turn if isinstance(part, Text)).strip()
         if text:

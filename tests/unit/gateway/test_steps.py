@@ -20,6 +20,7 @@ from omniroute.ir.request import ChatRequest, Media, Message, Text, Thinking, To
 from omniroute.ir.response import ChatResponse
 from omniroute.translation.format import registry
 from omniroute.translation.ops import Op
+from omniroute.translation.replay_reasoning import names_of
 from omniroute.upstream.fetch import Fetched
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 16
@@ -224,7 +225,8 @@ def test_recall_is_for_the_same_caller_and_provider() -> None:
     watch.keep(ANSWER, "req_1")
     recall = reasoning.recall(mine, here, FORMATS["anthropic"])
     assert recall is not None
-    found = recall("call:toolu1")
+    name = names_of(ANSWER.parts)[0]
+    found = recall(name)
     assert found is not None
     assert found.thoughts == (ANSWER.parts[0],)
     assert reasoning.recall(context(key="you"), here, FORMATS["anthropic"]) is None
@@ -232,4 +234,4 @@ def test_recall_is_for_the_same_caller_and_provider() -> None:
     there.provider.id = "elsewhere"
     other = reasoning.recall(mine, there, FORMATS["anthropic"])
     assert other is not None
-    assert other("call:toolu1") is None
+    assert other(name) is None

@@ -7,8 +7,9 @@ from typing import Any
 from omniroute._fast.envelope import Envelope
 from omniroute.core import json
 from omniroute.core.errors import BadRequest
-from omniroute.ir.request import Part, Text, ToolCall
+from omniroute.ir.request import Part, Text
 from omniroute.translation.formats.openai_chat.parts import decode_content
+from omniroute.translation.formats.openai_chat.tools import decode_call
 from omniroute.translation.quirks import Changes
 from omniroute.translation.replay_reasoning import Recall, names_of
 
@@ -47,10 +48,10 @@ def _turn(message: dict[str, Any]) -> list[Part]:
     """What names the turn: its calls and its text. What is malformed names nothing; the upstream will judge it."""
     calls = message.get("tool_calls")
     found: list[Part] = []
-    for call in calls if isinstance(calls, list) else ():
-        if isinstance(call, dict) and isinstance(call.get("id"), str):
-            found.append(ToolCall(id=call["id"], name="", arguments=""))
     try:
+        found += [
+            decode_call(call, "tool_calls", position) for position, call in enumerate(calls if isinstance(calls, list) else ())
+        ]
         found += [part for part in decode_content(message.get("content"), "content") if isinstance(part, Text)]
     except BadRequest:
         return found
