@@ -215,7 +215,9 @@ cdef class AnthropicDecoder(Decoder):
 
     cdef void _typed_delta(self, OpenBlock *open, const Slice *type, const Value *content) noexcept:
         cdef Event event
-        if (same(type.p, type.n, b"text_delta") or same(type.p, type.n, b"input_json_delta")
+        if open.block == REDACTED:              # it came whole
+            self.skipped += 1
+        elif (same(type.p, type.n, b"text_delta") or same(type.p, type.n, b"input_json_delta")
                 or same(type.p, type.n, b"thinking_delta")):
             self._say(open, content)
         elif same(type.p, type.n, b"signature_delta"):
