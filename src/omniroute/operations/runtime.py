@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import httpx
 import msgspec
 
 FILE_NAME = "server.json"
@@ -67,6 +66,8 @@ def alive(pid: int) -> bool:
 
 def answers(url: str) -> bool:
     """Whether an OmniRoute answers its liveness probe there; proxies are not asked."""
+    import httpx  # a server, which writes this file and never probes, starts without it
+
     try:
         response = httpx.get(f"{url.rstrip('/')}/healthz", timeout=_PROBE_TIMEOUT, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL):
