@@ -161,9 +161,9 @@ _COLUMNS = (
 
 
 def heading() -> str:
-    return f"{'scenario':<34}{'target':<11}" + "".join(f"{title:>10}" for title, _, _ in _COLUMNS)
+    return f"{'scenario':<38}{'target':<11}" + "".join(f"{title:>10}" for title, _, _ in _COLUMNS)
 
 
 def row(name: str, target: str, figures: Mapping[str, float]) -> str:
     cells = [f"{figures[key]:>10.{digits}f}" if key in figures else f"{'-':>10}" for _, key, digits in _COLUMNS]
-    return f"{name:<34}{target:<11}" + "".join(cells)
+    return f"{name:<38}{target:<11}" + "".join(cells)

@@ -66,6 +66,10 @@ def _sections(record: Record, drawn: list[str]) -> Iterator[str]:
     )
     yield "## Processor time and throughput\n"
     yield from _costs(record)
+    if record.get("peers"):
+        yield "## Beside other proxies\n"
+        yield f"Run of {record['peers']['about']['date']}: `{record['peers']['about']['command']}`\n"
+        yield from _costs(record["peers"])
     yield "## Latency\n"
     yield from _latencies(record)
     yield from _memory(record)

@@ -158,12 +158,11 @@ def start_up(upstream: Upstream, times: int = 3) -> dict[str, float]:
     """ms from the start of the process to the end of its first answer to a chat request, on a data directory that exists."""
     taken = []
     with prepared_server(upstream) as prepared:
-        target = prepared.server(0).target()
-        job = target.job(_scenario(PASS_THROUGH, "chunks=4;size=28", stream=False, loop="closed"))
+        scenario = _scenario(PASS_THROUGH, "chunks=4;size=28", stream=False, loop="closed")
         for _ in range(times):
             began = time.monotonic()
             with process(prepared.command, cpus=cores()[1], env=prepared.environ) as started:
-                while not _answered(job):
+                while (server := prepared.server(started.pid)) is None or not _answered(server.target().job(scenario)):
                     if started.poll() is not None:
                         raise SystemExit(f"OmniRoute ended with status {started.returncode} while starting")
                     time.sleep(0.002)

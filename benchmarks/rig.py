@@ -146,18 +146,19 @@ def _certificate() -> bytes:
 
 
 class Prepared(NamedTuple):
-    """An OmniRoute ready to be started: its data directory exists and holds the key."""
+    """An OmniRoute ready to be started: its data directory exists and holds the key. It chooses its port itself."""
 
-    port: int
     key: str
     command: tuple[str, ...]
     environ: dict[str, str]
 
-    def server(self, pid: int) -> Server:
-        return Server(f"http://127.0.0.1:{self.port}", pid, self.key)
-
-    def ready(self) -> bool:
-        return answers(f"http://127.0.0.1:{self.port}/readyz")
+    def server(self, pid: int) -> Server | None:
+        """The server of that process once it listens, as its runtime file says: another's is never taken for it."""
+        try:
+            told = json.loads(Path(self.environ["DATA_DIR"], "server.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        return Server(told["url"].replace("localhost", "127.0.0.1"), pid, self.key) if told["pid"] == pid else None
 
 
 @contextmanager
@@ -171,7 +172,6 @@ def prepared_server(
     with tempfile.TemporaryDirectory(prefix="omniroute-bench-") as folder:
         config = Path(folder, "config.toml")
         config.write_text(_config(upstream))
-        port = free_port()
         seen = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         seen |= {
             "DATA_DIR": str(Path(folder, "data")),
@@ -186,8 +186,8 @@ def prepared_server(
         made = subprocess.run(making, env=seen, capture_output=True, text=True, check=False)
         if made.returncode:
             raise SystemExit(f"no key could be made: {made.stderr}")
-        serving = ("serve", "--no-open", "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning")
-        yield Prepared(port, json.loads(made.stdout)["key"], (*(wrap or (sys.executable,)), *ours, *serving), seen)
+        serving = ("serve", "--no-open", "--host", "127.0.0.1", "--port", "0", "--log-level", "warning")
+        yield Prepared(json.loads(made.stdout)["key"], (*(wrap or (sys.executable,)), *ours, *serving), seen)
 
 
 @contextmanager
@@ -195,8 +195,11 @@ def running_server(upstream: Upstream, *, wrap: Sequence[str] = (), environ: Map
     """OmniRoute in front of the mock upstream. SystemExit if it does not get ready, or does not end with status 0 on SIGTERM."""
     with prepared_server(upstream, wrap=wrap, environ=environ) as prepared:
         with process(prepared.command, cpus=cores()[1], env=prepared.environ) as started:
-            wait_until(prepared.ready, started, "OmniRoute")
-            yield prepared.server(started.pid)
+            wait_until(lambda: prepared.server(started.pid) is not None, started, "OmniRoute")
+            server = prepared.server(started.pid)
+            assert server is not None
+            wait_until(lambda: answers(f"{server.url}/readyz"), started, "OmniRoute")
+            yield server
             if stop(started) != 0:
                 raise SystemExit(f"OmniRoute ended with status {started.returncode} on SIGTERM")
 

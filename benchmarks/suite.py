@@ -119,10 +119,11 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
             time.sleep(1)
             record["probes"]["idle_mb"] = rss_bytes(rig.server.pid) / 1e6
             _say(f"omniroute: {record['probes']['idle_mb']:.1f} MB after start")
+            # before any load: memory that load has left behind would hide what open streams take
+            record["probes"] |= uvloop.run(probe_all(rig, _say))
         uvloop.run(_measure_all(rig, scenarios, given, record))
         if probing:
             record["probes"]["after_load_mb"] = rss_bytes(rig.server.pid) / 1e6
-            record["probes"] |= uvloop.run(probe_all(rig, _say))
         if given.soak:
             _say(f"soak: {given.soak:g} minutes")
             record["soak"] = uvloop.run(soak(rig, given.soak)).as_record()
@@ -163,11 +164,12 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES", help="mixed traffic at the end")
     peers = "measure these beside it (default: all, see benchmarks/peers.py), on a few scenarios unless --only says which"
     parser.add_argument("--peers", nargs="*", metavar="NAME", help=peers)
+    parser.add_argument("--peers-from", type=Path, metavar="FILE", help="a saved run with peers to show beside this one")
     parser.add_argument("--save", type=Path, metavar="FILE", help="the record as JSON")
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="a saved record to print ratios to")
     parser.add_argument("--note", default="", help="said beside the figures: 'quiet machine', 'shared, busy machine'")
     parser.add_argument("--docs", action="store_true", help="write docs/performance.md and its plots, add to the history")
-    parser.add_argument("--render", type=Path, metavar="FILE", help="the same from a saved record, without a run")
+    parser.add_argument("--render", type=Path, metavar="FILE", help="the page from a saved record, without a run")
     parser.set_defaults(level="bars")
     given = parser.parse_args()
     if given.peers is not None and not given.only:
@@ -187,6 +189,9 @@ def main() -> int:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a thousand streams need more than two thousand files
     record = json.loads(given.render.read_text()) if given.render else run(given)
+    if given.peers_from:
+        record["peers"] = json.loads(given.peers_from.read_text())
+        record["bars"] = [verdict._asdict() for verdict in judge(record)]
     if given.save:
         given.save.write_text(json.dumps(record, indent=1) + "\n")
     _say("\n" + bars_table(record))
