@@ -151,7 +151,8 @@ class Try:
             raise self._silent() from None
         if not _decided(bridge):  # all data is here; the last event may only lack its end
             held.append(bridge.finish())
-            if not bridge.useful and not bridge.stopped:
+            told = bridge.error_status and bridge.error_code != TruncatedStream.code
+            if not (bridge.useful or bridge.stopped or told):
                 raise self._empty()
         return b"".join(held)
 
