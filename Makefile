@@ -25,11 +25,12 @@ BUILD_ENV := CFLAGS="-O1 -g -fsanitize=address -fno-omit-frame-pointer" LDFLAGS=
 RUN_ENV = LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
 endif
 
-.PHONY: help run test lint bench bench-peers agents docs wheel clean
+.PHONY: help run test fuzz lint bench bench-peers agents docs wheel clean
 
 help:
 	@echo 'make run     start the server on http://127.0.0.1:20128 (ARGS="--port 9000" passes flags)'
 	@echo 'make test    run every test (ARGS="-k name" passes pytest arguments)'
+	@echo 'make fuzz    fuzz the decoders under AddressSanitizer (ARGS="--seconds 600 --only stream"), see docs/fuzzing.md'
 	@echo 'make lint    ruff, mypy --strict, cython-lint, Cython warnings as errors'
 	@echo 'make bench   measure the server beside nginx on this machine (ARGS="--quick"; make bench-peers: beside other proxies)'
 	@echo 'make agents  run Claude Code, Codex and Gemini CLI through a tool loop against every other dialect'
@@ -42,6 +43,10 @@ run: $(PACKAGE)
 
 test: $(PACKAGE) $(STAMPS)/test
 	$(RUN_ENV) $(BIN)/python -m pytest $(ARGS)
+
+# Needs Clang; builds its own extensions below build/fuzz. Not part of the gate.
+fuzz: $(STAMPS)/venv
+	$(BIN)/python tests/fuzz/run.py $(ARGS)
 
 lint: $(PACKAGE) $(STAMPS)/lint
 	$(BIN)/ruff check .

@@ -76,7 +76,9 @@ def build() -> None:
         flags = f"-O1 -g {SANITIZE}"
         environ = os.environ | {"CC": clang, "CFLAGS": flags, "LDFLAGS": SANITIZE, "LDSHARED": f"{clang} -shared {SANITIZE}"}
         command = [str(PYTHON), "-m", "Cython.Build.Cythonize", "-i", "-3", "-q", "-f", *map(str, compiled)]
-        subprocess.run(command, check=True, cwd=SOURCES, env=environ)
+        with (HOME / "build.log").open("wb") as log:
+            if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, cwd=SOURCES, env=environ, check=False).returncode:
+                raise SystemExit(f"the extensions cannot be built, see {HOME / 'build.log'}")
         stamp.touch()
 
 

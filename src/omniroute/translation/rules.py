@@ -59,7 +59,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     temperature        accepted range
     stop_limit         most stop sequences, None = no limit
     blank_stop         stop sequences of white space are accepted
-    user_limit         longest end-user id; longer ones are hashed
+    user_limit         longest end-user id; longer ones are hashed; 0 = there is no place for one
     cache_marks        most cache marks per request, 0 = the format has none
     reasoning          how thinking is asked for; ``budget``: as the client said it, the encoder knows what each model takes
     reasoning_off      "do not think" is said, not left out
