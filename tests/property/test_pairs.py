@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -146,17 +147,35 @@ COMPLAINTS = {
 PROFILE = Profile(model="up")
 
 
-def _requests() -> list[tuple[str, str, bytes]]:
+def translated(client: str, upstream: str, body: bytes, ops: list[Op]) -> bytes:
+    formats = registry()
+    return translate_request(scan(body), formats[client], formats[upstream], PROFILE, model="m", stream=False, ops=ops).body
+
+
+def _written() -> Iterator[tuple[str, str, bytes]]:
     """Each request vector once, whatever target it was written for: (format, id, body)."""
     found: dict[bytes, tuple[str, str, bytes]] = {}
     for path in sorted((VECTORS / "requests").glob("*.json")):
         client = path.stem.split("_to_")[0]
         for vector in json.loads(path.read_text()):
-            body = json.dumps(
-                {"model": "m", **({"max_tokens": 1000} if client == "anthropic" else {}), **vector["request"]}
-            ).encode()
+            fields = {"model": "m", **({"max_tokens": 1000} if client == "anthropic" else {}), **vector["request"]}
+            body = json.dumps(fields).encode()
             found.setdefault(client.encode() + body, (client, vector["id"], body))
-    return list(found.values())
+    yield from found.values()
+
+
+def _requests() -> list[tuple[str, str, bytes]]:
+    """All vectors, and for formats without any of their own those of others as they are sent there."""
+    known = list(_written())
+    for target in UPSTREAMS:
+        if any(client == target for client, _, _ in known):
+            continue
+        for client, name, body in _written():
+            try:
+                known.append((target, f"{client}-{name}", translated(client, target, body, [])))
+            except BadRequest:
+                continue  # nothing is sent of it
+    return known
 
 
 REQUESTS = _requests()
@@ -169,11 +188,6 @@ request_pairs = pytest.mark.parametrize(
         if upstream != client
     ],
 )
-
-
-def translated(client: str, upstream: str, body: bytes, ops: list[Op]) -> bytes:
-    formats = registry()
-    return translate_request(scan(body), formats[client], formats[upstream], PROFILE, model="m", stream=False, ops=ops).body
 
 
 @request_pairs
@@ -296,7 +310,7 @@ def test_requests_come_back_equal_but_for_what_was_declared(client: str, body: b
 
 
 RELATED = {
-    "messages": ("system", "response_format"),
+    "messages": ("system", "response_format", "tools"),
     "tool_choice": ("tools",),
     "tools": ("tool_choice",),
     "max_tokens": ("reasoning",),
