@@ -60,6 +60,8 @@ def configure_logs(level: str = "info", format: LogFormat = "auto", *, stream: T
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+        logger.disabled = False
+        logger.setLevel(logging.NOTSET)  # whoever set it before us, the level is ours to decide
     for name in _CHATTERBOXES:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
 

@@ -192,6 +192,7 @@ def test_the_database_driver_never_prints_its_parameters() -> None:
 def test_the_servers_loggers_speak_through_us() -> None:
     logging.getLogger("uvicorn").addHandler(logging.StreamHandler(io.StringIO()))
     logging.getLogger("uvicorn.access").propagate = False
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     out = configured()
     logging.getLogger("uvicorn.error").info("Started", extra={"color_message": "\x1b[36mStarted\x1b[0m"})
     logging.getLogger("uvicorn.access").info('%s - "%s"', "127.0.0.1", "GET /")
