@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -210,18 +211,37 @@ async def test_images_reach_the_other_dialect(server: Server, scripted_upstream:
     assert content[0]["image_url"]["url"] == f"data:image/png;base64,{PIXEL}"
 
 
-@pytest.mark.parametrize(("path", "model"), [("/v1/chat/completions", "oa/gpt-test"), ("/v1/messages", "an/claude-test")])
-async def test_same_dialect_leaves_the_bytes_alone(
-    server: Server, scripted_upstream: ScriptedUpstream, path: str, model: str
+EQUAL = {
+    "chat": ("/v1/chat/completions", "oa/gpt-test", b'"messages": [ {"role":"user","content":"h\\u00e9 \\ud83d\\ude00"} ]'),
+    "messages": ("/v1/messages", "an/claude-test", b'"messages": [ {"role":"user","content":"h\\u00e9 \\ud83d\\ude00"} ]'),
+    "responses": (
+        "/v1/responses",
+        "re/gpt-test",
+        b'"store":false, "input": [ {"role":"user","content":"h\\u00e9 \\ud83d\\ude00"} ]',
+    ),
+    "ollama": ("/api/chat", "ol/llama-test", b'"messages": [ {"role":"user","content":"h\\u00e9 \\ud83d\\ude00"} ]'),
+}
+
+
+@pytest.mark.parametrize(("path", "model", "content"), EQUAL.values(), ids=EQUAL)
+async def test_equal_dialects_leave_the_bytes_alone(
+    server: Server, scripted_upstream: ScriptedUpstream, path: str, model: str, content: bytes
 ) -> None:
     """Odd spacing, unknown fields and key order survive; only the model's name changes."""
-    body = (
-        b'{ "stream":false,"model" : "%s",\n "messages": [ {"role":"user","content":"h\\u00e9 \\ud83d\\ude00"} ], '
-        b'"x_unknown":{"b":1.50,"a":[ ]}, "max_tokens":5 }'
-    ) % model.encode()
+    body = b'{ "stream":false,"model" : "%s",\n %s, "x_unknown":{"b":1.50,"a":[ ]}, "max_tokens":5 }' % (model.encode(), content)
     answer = await server.http.post(path, content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 200
-    assert scripted_upstream.last.body == body.replace(model.encode(), model.partition("/")[2].encode())
+    sent = body.replace(model.encode(), model.partition("/")[2].encode())
+    assert hashlib.sha256(scripted_upstream.last.body).hexdigest() == hashlib.sha256(sent).hexdigest()
+
+
+async def test_a_gemini_body_passes_untouched(server: Server, scripted_upstream: ScriptedUpstream) -> None:
+    """Its model stands in the URL, so not a byte changes."""
+    body = b'{ "contents" : [ {"parts":[{"text":"h\\u00e9"}] ,"role":"user"} ],\n"x_unknown":{"b":1.50} }'
+    answer = await server.http.post("/v1beta/models/ge/gemini-test:generateContent", content=body)
+    assert answer.status_code == 200
+    assert scripted_upstream.last.body == body
+    assert "/models/gemini-test:generateContent" in scripted_upstream.last.path
 
 
 async def test_our_credential_replaces_the_clients(server: Server, scripted_upstream: ScriptedUpstream) -> None:
