@@ -8,6 +8,7 @@ from omniroute.core import json
 
 # Our JSON writer refuses more than 254 levels; a call that deep travels as text, with room for what surrounds it.
 _DEEPEST = 200
+_SPACE = " \t\r\n"  # JSON's, as the compiled half knows it; Python's own idea of white space has more
 
 
 def _too_deep(text: str) -> bool:
@@ -36,7 +37,7 @@ def _too_deep(text: str) -> bool:
 
 def arguments_object(text: str) -> dict[str, Any]:
     """The arguments as an object, never an error: nothing → {}, not JSON → {"_raw": text}, not an object → {"value": …}."""
-    if not text.strip():
+    if not text.strip(_SPACE):
         return {}
     if _too_deep(text):
         return {"_raw": text}
@@ -52,7 +53,7 @@ def arguments_object(text: str) -> dict[str, Any]:
 def arguments_text(value: Any) -> str:
     """Arguments as JSON text, whatever shape they came in: text stays as it is, an object becomes compact JSON, None "{}"."""
     if isinstance(value, str):
-        return value if value.strip() else "{}"
+        return value if value.strip(_SPACE) else "{}"
     return "{}" if value is None else json.dumps_text(value)
 
 
@@ -61,7 +62,7 @@ def unwrap_input(arguments: str) -> str:
 
     No arguments at all are an empty input."""
     value = arguments_object(arguments)
-    if not value and arguments.strip()[:1] in ("", "{"):
+    if not value and arguments.strip(_SPACE)[:1] in ("", "{"):
         return ""
     if len(value) == 1 and isinstance(value.get("input"), str):
         inner: str = value["input"]

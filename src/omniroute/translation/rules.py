@@ -52,6 +52,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     strict_tools       ``strict`` on tools is understood unless a quirk says otherwise
     flat_schema        a tool schema must not have anyOf, oneOf or allOf at its top
     allowed_tools      tool choice may name a subset; otherwise the tool list is reduced
+    parallel_choice    it can be told not to call several tools at once
     tool_choice        the model can be told whether to call; otherwise only the tool list says so
     fields             optional fields of ChatRequest the format can carry
     max_tokens         an output limit is required
@@ -90,6 +91,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     strict_tools: bool = False
     flat_schema: bool = False
     allowed_tools: bool = False
+    parallel_choice: bool = True
     tool_choice: bool = True
     fields: frozenset[str] = frozenset()
     max_tokens: bool = False

@@ -29,6 +29,9 @@ def fit_tools(
     choice = _fit_choice(request, kept, rules, names, ops)
     if choice is not None and not rules.tool_choice:
         kept, choice = _by_list(request, choice, kept, ops), None
+    if choice is not None and choice.parallel is not None and not rules.parallel_choice:
+        note(ops, "tool-parallel", "dropped", "tool_choice", detail=str(choice.parallel))
+        choice = replace(choice, parallel=None)
     if choice is not None and choice.allowed and not rules.allowed_tools:
         allowed = set(choice.allowed)
         kept = {name: tool for name, tool in kept.items() if tool.name in allowed}

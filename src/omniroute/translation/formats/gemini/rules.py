@@ -20,6 +20,7 @@ RULES = Rules(
     name_limit=128,
     name_letter_first=True,
     allowed_tools=True,
+    parallel_choice=False,
     fields=frozenset("temperature top_p top_k seed frequency_penalty presence_penalty logprobs top_logprobs n".split()),
     stop_limit=5,
     user_limit=0,
