@@ -351,6 +351,8 @@ def _heard(pieces: list[bytes], bodiless: bool, room: int) -> Any:
         return body, ""
 
     found = _loop().run_until_complete(asyncio.wait_for(read(), 10))
+    if not client.status:  # of a head that never came whole nothing counts but its failure
+        return found
     return client.status, client.headers, client.encoding, client.length, found
 
 
