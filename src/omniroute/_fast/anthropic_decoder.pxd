@@ -23,6 +23,7 @@ cdef struct OpenBlock:
     int index                   # of our block, -1 for what only Anthropic knows (server tools)
     int block                   # events.Block
     bint fed                    # a delta came
+    bint signed                 # its signature has come
     Buffer input                # of a tool_use: what its start already said, if it said something
 
 cdef class AnthropicDecoder(Decoder):

@@ -235,7 +235,8 @@ cdef class AnthropicDecoder(Decoder):
         event.block = open.block
         event.index = open.index
         event.b = utf8(b"anthropic", 9)
-        if text_of(signature, &event.a) and event.a.n:
+        if text_of(signature, &event.a) and event.a.n and not open.signed:
+            open.signed = True
             self.emit(&event)
 
     cdef void _say(self, OpenBlock *open, const Value *content) noexcept:
@@ -344,6 +345,7 @@ cdef class AnthropicDecoder(Decoder):
         open.number = number
         open.block = block
         open.fed = False
+        open.signed = False
         open.index = -1
         open.input = fresh()
         if not foreign:
