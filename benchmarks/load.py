@@ -11,6 +11,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_address
 from typing import NamedTuple, cast
 
@@ -21,6 +22,8 @@ _STAMP = re.compile(rb"~(\d{18})~")
 _CHUNKED_END = b"\r\n0\r\n\r\n"
 _CARRY = 19  # bytes of the last read looked at again: one less than a stamp has, at least one less than any terminator
 _KEEP = 1 << 20  # bytes of one answer kept as the sample
+_STREAMS_A_SECOND = 400
+_GOLDEN = 0.618033988749895  # its multiples fall evenly between whole numbers, however many there are
 _GRACE = 60.0  # seconds after the last request in which its answer must come
 
 
@@ -249,8 +252,8 @@ async def open_loop(job: Job, tally: Tally, *, rate: float, seconds: float, conn
         timers.close()
 
 
-async def streams(job: Job, tally: Tally, *, connections: int, spread: float) -> None:
-    """That many requests, begun evenly over ``spread`` seconds, each run once."""
+async def streams(job: Job, tally: Tally, *, connections: int, gap: float) -> None:
+    """That many requests, each run once. They begin one after another, and no two fall into the same beat of ``gap`` seconds."""
     finished = asyncio.Event()
     left = connections
 
@@ -264,16 +267,15 @@ async def streams(job: Job, tally: Tally, *, connections: int, spread: float) ->
     timers = Timers()
     start = time.monotonic() + 0.05
 
-    def begin(index: int) -> None:
-        due = start + index * spread / connections
+    def begin(client: Client, due: float) -> None:
         tally.late.append(time.monotonic() - due)
-        clients[index].send(due)
-        if index + 1 < connections:
-            timers.at(start + (index + 1) * spread / connections, lambda: begin(index + 1))
+        client.send(due)
 
-    timers.at(start, lambda: begin(0))
+    for index, client in enumerate(clients):
+        due = start + index / _STREAMS_A_SECOND + index * _GOLDEN % 1 * gap
+        timers.at(due, partial(begin, client, due))
     try:
-        await _finish(finished, clients, tally, spread)
+        await _finish(finished, clients, tally, connections / _STREAMS_A_SECOND)
     finally:
         timers.close()
 
@@ -298,6 +300,5 @@ async def run(scenario: Scenario, job: Job, *, seconds: float, most: int = 1_000
     elif scenario.loop == "open":
         await open_loop(job, tally, rate=scenario.rate, seconds=seconds, connections=count)
     else:
-        spread = scenario.words.get("gap_ms", 0.0) / 1000
-        await streams(job, tally, connections=count, spread=spread)
+        await streams(job, tally, connections=count, gap=scenario.words.get("gap_ms", 0.0) / 1000)
     return tally

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import uvloop
 
 from measure import Sample, drive
-from procs import cores, pin
+from procs import cores, pin, thread_seconds
 from rig import HERE, Server, running_server, running_upstream, upstream_formats
 from scenarios import Scenario, chosen, matrix
 
@@ -150,11 +150,21 @@ def _run(work: Any) -> Any:
         return runner.run(work)
 
 
-def _unprofiled(scenario: Scenario, seconds: float, per: str) -> float:
+def _unprofiled(scenario: Scenario, seconds: float, per: str) -> tuple[float, list[str]]:
+    """Microseconds a request or chunk, and whose they are: the thread of the event loop, or another."""
     with running_upstream() as upstream, running_server(upstream) as server:
         _run(_load(scenario, server, 0.5))
+        before = thread_seconds(server.pid)
         sample: Sample = _run(_load(scenario, server, seconds))
-    return sample.figures["chunk_us" if per == "chunk" else "cpu_us"]
+        after = thread_seconds(server.pid)
+    units = _units(scenario, sample, per)
+    used = {name: (spent - before.get(name, 0.0)) * 1e6 / units for name, spent in after.items()}
+    shown = [
+        f"{cost:>9.2f}  {'event loop' if name.endswith(f' {server.pid}') else 'another thread'}"
+        for name, cost in sorted(used.items(), key=lambda item: -item[1])
+        if cost >= 0.005 * sum(used.values())
+    ]
+    return sum(used.values()), shown
 
 
 def main() -> int:
@@ -169,8 +179,9 @@ def main() -> int:
     if not found:
         parser.error(f"no scenario is named like {given.scenario!r}; see suite.py --list")
     pin(cores()[0])
-    cost = _unprofiled(found[0], min(given.seconds, 2.0), given.per)
+    cost, threads = _unprofiled(found[0], min(given.seconds, 2.0), given.per)
     print(f"{found[0].name}: {cost:.1f} µs of processor time a {given.per} without a profiler", flush=True)
+    print("\n".join(threads))
     lines = _machine_profile if given.perf else _python_profile
     for line in lines(found[0], given.seconds, given.per, given.top, cost):
         print(line)

@@ -34,7 +34,7 @@ _CHUNKS_PER_SECOND = 5000  # of all streams of a paced run together: what the lo
 
 class Scenario(NamedTuple):
     """``loop``: ``closed`` (``connections``, each sends when it has its answer), ``open`` (``rate`` arrivals a second) or
-    ``streams`` (``connections`` streams begun evenly over one gap, each run once). ``script`` is the mock upstream's."""
+    ``streams`` (``connections`` streams begun one after another, each run once). ``script`` is the mock upstream's."""
 
     name: str
     client: str
@@ -85,8 +85,8 @@ def label(client: str, upstream: str) -> str:
 
 
 def paced(client: str, upstream: str, streams: int, gap_ms: int, *, tls: bool = False, level: Level = "full") -> Scenario:
-    """About two seconds of a chunk every ``gap_ms`` on each of ``streams`` streams."""
-    chunks = max(8, 2000 // gap_ms)
+    """Seconds of a chunk every ``gap_ms`` on each of ``streams`` streams, two of them with all of the streams open."""
+    chunks = (2000 + streams * 1000 // 400) // gap_ms
     name = f"{label(client, upstream)} paced {streams}x{gap_ms}ms{' tls' if tls else ''}"
     script = f"chunks={chunks};size=28;gap_ms={gap_ms};stamp=1"
     return Scenario(name, client, upstream, "streams", True, script, connections=streams, tls=tls, level=level)
