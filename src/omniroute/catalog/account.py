@@ -32,6 +32,58 @@ class Secret:
         return hash(self._value)
 
 
+class Allowance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A quota that the provider does not report and we count: ``limit`` requests or tokens ``per`` window.
+
+    Days begin at ``reset_hour`` in ``zone`` (IANA name), weeks on ``weekday`` (0 = Monday), months on ``day``; ``5h`` and
+    ``rolling`` (of ``hours``) begin with the first request. ``model``: an id, or a beginning and ``*``; None = all together.
+    """
+
+    limit: float
+    unit: Literal["requests", "tokens"] = "requests"
+    per: Literal["5h", "daily", "weekly", "monthly", "rolling"] = "daily"
+    model: str | None = None
+    hours: float = 24.0
+    reset_hour: int = 0
+    weekday: int = 0
+    day: int = 1
+    zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        if self.limit <= 0 or self.hours <= 0:
+            raise ValueError("limit and hours must be positive")
+        if not (0 <= self.reset_hour <= 23 and 0 <= self.weekday <= 6 and 1 <= self.day <= 28):
+            raise ValueError("reset_hour is 0 to 23, weekday 0 (Monday) to 6, day 1 to 28")
+
+
+class AccountLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the operator allows an account; None or empty = no limit of ours.
+
+    ``rpm``: requests begun within any minute; ``min_gap``: seconds between two of them; ``concurrency``: requests under way.
+    ``models``: ids it may serve, a ``*`` at the end stands for anything. ``reserve``: the share of each quota (0..1) that is kept
+    for other uses.
+    """
+
+    rpm: int | None = None
+    min_gap: float | None = None
+    concurrency: int | None = None
+    models: tuple[str, ...] = ()
+    reserve: float = 0.0
+    allowances: tuple[Allowance, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(value is not None and value <= 0 for value in (self.rpm, self.min_gap, self.concurrency)):
+            raise ValueError("rpm, min_gap and concurrency must be positive")
+        if not 0 <= self.reserve < 1:
+            raise ValueError("reserve must be at least 0 and below 1")
+
+    def permits(self, model: str) -> bool:
+        """``model`` may be served."""
+        if not self.models:
+            return True
+        return any(model == word or (word.endswith("*") and model.startswith(word[:-1])) for word in self.models)
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """``source`` says who manages it: the database, the environment, the config file, or the product itself (builtin).
 
@@ -46,3 +98,4 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     priority: int = 100
     url_vars: dict[str, str] = {}
+    limits: AccountLimits = AccountLimits()

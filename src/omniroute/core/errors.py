@@ -159,7 +159,8 @@ class Fault(OmniRouteError):
     """One try at an upstream failed.
 
     ``http_status`` is what the client gets if nothing else helps; ``scope`` and ``verdict`` drive routing;
-    ``kind`` is the class word of the error taxonomy (rate_limit, auth, overloaded, timeout, …).
+    ``kind`` is the class word of the error taxonomy (rate_limit, auth, overloaded, timeout, …). ``retry_after``: seconds that the
+    upstream stated; ``cooldown``: seconds its documentation advises where it states none. ``upstream_status``: what it answered.
     """
 
     status = 502
@@ -175,6 +176,8 @@ class Fault(OmniRouteError):
         scope: Scope = Scope.PROVIDER,
         verdict: Verdict = Verdict.NEXT_TARGET,
         retry_after: float | None = None,
+        cooldown: float | None = None,
+        upstream_status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -183,6 +186,8 @@ class Fault(OmniRouteError):
         self.scope = scope
         self.verdict = verdict
         self.retry_after = retry_after
+        self.cooldown = cooldown
+        self.upstream_status = upstream_status
         self.param: str | None = None
 
 

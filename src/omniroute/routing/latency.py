@@ -1,0 +1,96 @@
+"""How soon targets answer and how often accounts were used of late: figures for strategies, bounded in size."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+
+KEPT = 64
+ENOUGH = 5
+MOST_TARGETS = 2048
+MOST_PAIRS = 20_000
+_SPAN = 1800.0
+
+
+class Latency:
+    """Seconds to the first token of the last requests of each target; the least recently used target is forgotten first."""
+
+    def __init__(self, most: int = MOST_TARGETS) -> None:
+        self._samples: OrderedDict[str, deque[float]] = OrderedDict()
+        self._most = most
+        self._known: dict[str, tuple[float, float]] = {}
+
+    def add(self, target: str, seconds: float) -> None:
+        samples = self._samples.get(target)
+        if samples is None:
+            samples = self._samples[target] = deque(maxlen=KEPT)
+            if len(self._samples) > self._most:
+                gone, _ = self._samples.popitem(last=False)
+                self._known.pop(gone, None)
+        else:
+            self._samples.move_to_end(target)
+        samples.append(seconds)
+        self._known.pop(target, None)
+
+    def get(self, target: str) -> tuple[float, float] | None:
+        """(median, 95th percentile), None below five requests."""
+        known = self._known.get(target)
+        if known is not None:
+            return known
+        samples = self._samples.get(target)
+        if samples is None or len(samples) < ENOUGH:
+            return None
+        ordered = sorted(samples)
+        known = self._known[target] = (ordered[len(ordered) // 2], ordered[min(len(ordered) * 95 // 100, len(ordered) - 1)])
+        return known
+
+    def items(self) -> list[tuple[str, tuple[float, float] | None]]:
+        return [(target, self.get(target)) for target in self._samples]
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+
+class Uses:
+    """Requests begun, by account and model, over the last half hour to hour: two generations of half an hour."""
+
+    def __init__(self, most: int = MOST_PAIRS) -> None:
+        self._current: dict[str, dict[str, int]] = {}
+        self._before: dict[str, dict[str, int]] = {}
+        self._turn = 0.0
+        self._most = most
+        self._pairs = 0
+
+    def add(self, account_id: str, model: str, now: float) -> None:
+        if now >= self._turn:
+            self._roll(now)
+        models = self._current.get(account_id)
+        if models is None:
+            models = self._current[account_id] = {}
+        if model in models:
+            models[model] += 1
+            return
+        self._pairs += 1
+        if self._pairs > self._most:  # clients can ask for any number of names
+            self._roll(now)
+            models = self._current.setdefault(account_id, {})
+        models[model] = 1
+
+    def get(self, account_id: str, model: str | None, now: float) -> int:
+        """Of ``model``, or of all together."""
+        if now >= self._turn:
+            self._roll(now)
+        total = 0
+        for generation in (self._current, self._before):
+            models = generation.get(account_id)
+            if models is not None:
+                total += sum(models.values()) if model is None else models.get(model, 0)
+        return total
+
+    def __len__(self) -> int:
+        return len(self._current) + len(self._before)
+
+    def _roll(self, now: float) -> None:
+        self._before = {} if now >= self._turn + _SPAN else self._current
+        self._current = {}
+        self._pairs = 0
+        self._turn = now + _SPAN
