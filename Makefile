@@ -25,7 +25,7 @@ BUILD_ENV := CFLAGS="-O1 -g -fsanitize=address -fno-omit-frame-pointer" LDFLAGS=
 RUN_ENV = LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
 endif
 
-.PHONY: help run test fuzz lint bench bench-peers agents docs wheel clean
+.PHONY: help run test fuzz lint bench bench-peers soak agents docs wheel clean
 
 help:
 	@echo 'make run     start the server on http://127.0.0.1:20128 (ARGS="--port 9000" passes flags)'
@@ -33,6 +33,7 @@ help:
 	@echo 'make fuzz    fuzz the decoders under AddressSanitizer (ARGS="--seconds 600 --only stream"), see docs/fuzzing.md'
 	@echo 'make lint    ruff, mypy --strict, cython-lint, Cython warnings as errors'
 	@echo 'make bench   measure the server beside nginx on this machine (ARGS="--quick"; make bench-peers: beside other proxies)'
+	@echo 'make soak    half an hour of mixed traffic: is memory flat, does the ledger agree with the bill (ARGS="--minutes 5")'
 	@echo 'make agents  run Claude Code, Codex and Gemini CLI through a tool loop against every other dialect'
 	@echo 'make docs    write the settings tables of docs/configuration.md'
 	@echo 'make wheel   build the source archive, and the wheel from it, into dist/'
@@ -63,6 +64,9 @@ bench: $(PACKAGE)
 bench-peers: $(PACKAGE)
 	$(BIN)/python benchmarks/peers.py install
 	$(BIN)/python benchmarks/suite.py --peers --rounds 3 $(ARGS)
+
+soak: $(PACKAGE)
+	$(BIN)/python benchmarks/soak.py $(ARGS)
 
 # Needs npm and the registry; installs the agents below build/agents. Not part of the gate.
 agents: $(PACKAGE) $(STAMPS)/test

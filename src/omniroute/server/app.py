@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -151,6 +152,7 @@ class OmniRoute:
             "version": __version__,
             "uptime_seconds": round(self._clock.now() - self.started_at, 3),
             "in_flight": self.gateway.in_flight,
+            "tasks": len(asyncio.all_tasks()),
             "draining": self.gateway.draining,
             "recorder": self._recorder.describe(),
             "reasoning": self.gateway.pipeline.memory.describe(),
