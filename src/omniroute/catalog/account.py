@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, tzinfo
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -54,6 +56,16 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError("limit and hours must be positive")
         if not (0 <= self.reset_hour <= 23 and 0 <= self.weekday <= 6 and 1 <= self.day <= 28):
             raise ValueError("reset_hour is 0 to 23, weekday 0 (Monday) to 6, day 1 to 28")
+        self.tzinfo()
+
+    def tzinfo(self) -> tzinfo:
+        """The zone. ValueError when this machine does not know it."""
+        if self.zone == "UTC":
+            return UTC
+        try:
+            return ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"zone {self.zone!r} is not known here") from None
 
 
 class AccountLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,6 +96,9 @@ class AccountLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return any(model == word or (word.endswith("*") and model.startswith(word[:-1])) for word in self.models)
 
 
+NO_LIMITS = AccountLimits()
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """``source`` says who manages it: the database, the environment, the config file, or the product itself (builtin).
 
@@ -98,4 +113,4 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     priority: int = 100
     url_vars: dict[str, str] = {}
-    limits: AccountLimits = AccountLimits()
+    limits: AccountLimits = NO_LIMITS

@@ -110,6 +110,11 @@ def probing(state: Breaker, now: float) -> Breaker:
     return msgspec.structs.replace(state, probing_until=now + PROBE)
 
 
+def unprobed(state: Breaker) -> Breaker:
+    """The probe ended without a result."""
+    return msgspec.structs.replace(state, probing_until=0.0)
+
+
 def _opened(state: Breaker, limit: Thresholds, now: float, failures: tuple[tuple[float, str], ...]) -> Breaker:
     seconds = min(limit.seconds * 2.0 ** min(state.opened, 8), LONGEST)
     return Breaker(failures=failures[-limit.failures :], until=now + seconds, opened=state.opened + 1)

@@ -7,13 +7,14 @@ lies far ahead one request every half an hour looks whether it still holds.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from omniroute.core.errors import Fault
 from omniroute.routing.breaker import PROBE, ProviderClass
+from omniroute.routing.quota import Window
 
 REPROBE = 1800.0
 """Seconds: no lock is believed longer than this without a look."""
@@ -52,12 +53,14 @@ _TRANSIENT: Mapping[ProviderClass, Schedule] = {
 _REFRESHED_AUTH = Schedule(120.0, 1800.0)
 _LOCAL_MODEL = Schedule(5.0, 60.0)
 _NEVER = frozenset({"bad_request", "context_overflow", "content_filter", "cancelled", "too_large", "blocked_address"})
-_ABOUT_QUOTA = frozenset({"rate_limit", "quota_exhausted", "billing"})
+_LONGEST_RATE = 900.0
+"""Seconds beyond which what calls itself a rate limit is a quota."""
+_SAME_ANSWER = 1.0
 
 
 class Lock(msgspec.Struct, frozen=True, kw_only=True):
-    """``until``: unix seconds, None = until somebody mends it. ``probe_at``: when one request may look earlier; ``probing_until``:
-    it is on its way. ``hinted``: the upstream stated the time."""
+    """``until``: unix seconds, None = until somebody mends it. ``probe_at``: when one request may look whether it still holds;
+    ``probing_until``: that one is on its way. ``hinted``: the upstream stated the time."""
 
     kind: str
     since: float
@@ -70,17 +73,11 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
     def active(self, now: float) -> bool:
         return self.until is None or now < self.until
 
-    def blocked_until(self, now: float) -> float | None:
-        """When a request may go next, None = now (the lock is over, or a look is due)."""
+    def blocks(self, now: float) -> bool:
+        """No request may go now: it holds, and no look is due (or one is on its way)."""
         if self.until is not None and now >= self.until:
-            return None
-        if now < self.probing_until:
-            return self.probing_until if self.until is None else min(self.probing_until, self.until)
-        if self.probe_at is not None:
-            if now >= self.probe_at:
-                return None
-            return self.probe_at if self.until is None else min(self.until, self.probe_at)
-        return self.until if self.until is not None else float("inf")
+            return False
+        return self.probe_at is None or now < self.probe_at or now < self.probing_until
 
     def probing(self, now: float) -> Lock:
         """A look is on its way."""
@@ -90,10 +87,19 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
         """It neither blocks nor raises the next one."""
         return self.until is not None and now >= self.until + FORGET
 
-    @property
-    def about_quota(self) -> bool:
-        """A quota reading can contradict it."""
-        return self.kind in _ABOUT_QUOTA
+    def contradicted(self, windows: Iterable[Window], model: str | None, now: float) -> bool:
+        """Quota readings taken after it show that something is left of what it says is used up."""
+        far = self.kind == "rate_limit" and (self.until is None or self.until - self.since > _LONGEST_RATE)
+        if not far and self.kind not in ("quota_exhausted", "billing"):
+            return False
+        about = [
+            window
+            for window in windows
+            if window.seen_at > self.since + _SAME_ANSWER
+            and (window.model is None or (model is not None and window.concerns(model)))
+            and (self.kind != "billing" or window.name == "credits")
+        ]
+        return bool(about) and not any(window.exhausted(now) for window in about)
 
 
 def punishes(fault: Fault) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import datetime, timedelta
 
 from omniroute.catalog.account import Allowance
 from omniroute.routing.quota import STALE_AFTER, Window
@@ -43,7 +42,7 @@ def next_reset(allowance: Allowance, now: float) -> float:
         return now + allowance.hours * 3600.0
     if allowance.per == "5h":
         return now + _LENGTHS["5h"]
-    local = datetime.fromtimestamp(now, _zone(allowance.zone))
+    local = datetime.fromtimestamp(now, allowance.tzinfo())
     start = local.replace(hour=allowance.reset_hour, minute=0, second=0, microsecond=0)
     if allowance.per == "daily":
         following = start if start > local else start + timedelta(days=1)
@@ -76,10 +75,3 @@ def _one_more(old: Window | None, allowance: Allowance, amount: int, now: float)
         seen_at=now,
         length=length,
     )
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC

@@ -13,10 +13,10 @@ from omniroute.routing.state import Moments, Reason
 MINUTE = 60.0
 SCARCE = 0.1
 """Share of a rate below which requests are spread over the rest of its period."""
+_FEW = 25.0
 _LONGEST_GAP = 10.0
 _BELIEVED = 120.0
 """Seconds that a reading without a reset is believed."""
-NO_LIMITS = AccountLimits()
 
 
 class RateReading(Protocol):
@@ -48,6 +48,11 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     def until(self) -> float:
         """When the reading stops to mean anything."""
         return self.resets_at if self.resets_at is not None else self.seen_at + _BELIEVED
+
+    @property
+    def tight(self) -> bool:
+        """So little is left that it must be looked at before every request."""
+        return self.remaining is not None and self.remaining < max((self.limit or 0.0) * SCARCE, _FEW)
 
     def next_at(self) -> float | None:
         """When the next request may begin by this reading, None = at once."""

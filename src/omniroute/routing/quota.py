@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, Protocol, cast
 
 import msgspec
 
@@ -12,7 +12,8 @@ Source = Literal["header", "endpoint", "counted"]
 _TRUST = ("counted", "endpoint", "header")
 STALE_AFTER = 1800.0
 """Seconds after which a reading yields to one of a less trusted source: an old exact number is a guess too."""
-_FULL = 0.99999
+FULL = 0.99999
+"""Shares from here on count as everything: providers round."""
 _MOST_WINDOWS = 32
 
 
@@ -60,7 +61,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         """Nothing is left of it at ``now`` but ``reserve`` (0..1)."""
         if self.resets_at is not None and now >= self.resets_at:
             return False
-        return self.used >= min(_FULL, 1.0 - reserve)
+        return self.used >= min(FULL, 1.0 - reserve)
 
     def concerns(self, model: str) -> bool:
         """It counts requests for ``model``."""
@@ -77,7 +78,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         left = min(max(current.resets_at - now, 0.0), current.length)
         expected = 1.0 - left / current.length
         gone = current.length - left
-        if current.used >= _FULL:
+        if current.used >= FULL:
             return Pace(expected, now, 0.0)
         if current.used <= 0.0 or gone <= 0.0:
             return Pace(expected, None, 1.0 - current.used if gone > 0.0 else 0.0)
@@ -85,6 +86,42 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         if projected <= 1.0:
             return Pace(expected, None, 1.0 - projected)
         return Pace(expected, now + (1.0 - current.used) * gone / current.used, 0.0)
+
+
+class Reading(Protocol):
+    """What an answer or a usage endpoint says of a quota: the fields of :class:`Window` but the time it was seen."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def used(self) -> float: ...
+    @property
+    def limit(self) -> float | None: ...
+    @property
+    def used_units(self) -> float | None: ...
+    @property
+    def resets_at(self) -> float | None: ...
+    @property
+    def length(self) -> float | None: ...
+    @property
+    def source(self) -> str: ...
+
+
+def window_from(reading: Reading, now: float) -> Window:
+    """The reading, seen now; a share outside 0..1 is brought to its nearer end."""
+    return Window(
+        name=reading.name,
+        model=reading.model,
+        used=min(max(reading.used, 0.0), 1.0),
+        limit=reading.limit,
+        used_units=reading.used_units,
+        resets_at=reading.resets_at,
+        length=reading.length,
+        source=cast(Source, reading.source),
+        seen_at=now,
+    )
 
 
 def merged(known: Iterable[Window], seen: Iterable[Window], now: float) -> tuple[Window, ...]:
