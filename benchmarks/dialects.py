@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 _CREATED = 1_700_000_000
-_PROMPT_TOKENS = 10
+PROMPT_TOKENS = 10
 TURN = 2000  # characters of one message in a long conversation
 
 
@@ -81,7 +81,7 @@ def _chat_request(model: str, turns: Sequence[str], stream: bool) -> dict[str, A
 
 
 def _chat_usage(tokens: int) -> dict[str, int]:
-    return {"prompt_tokens": _PROMPT_TOKENS, "completion_tokens": tokens, "total_tokens": _PROMPT_TOKENS + tokens}
+    return {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": tokens, "total_tokens": PROMPT_TOKENS + tokens}
 
 
 def _chat_answer(text: str, tokens: int) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _message(content: list[Any], stop: str | None, tokens: int) -> dict[str, Any
         "content": content,
         "stop_reason": stop,
         "stop_sequence": None,
-        "usage": {"input_tokens": _PROMPT_TOKENS, "output_tokens": tokens},
+        "usage": {"input_tokens": PROMPT_TOKENS, "output_tokens": tokens},
     }
 
 
@@ -159,11 +159,11 @@ def _output_item(text: str | None) -> dict[str, Any]:
 
 def _response(output: list[Any], status: str, tokens: int) -> dict[str, Any]:
     usage = {
-        "input_tokens": _PROMPT_TOKENS,
+        "input_tokens": PROMPT_TOKENS,
         "input_tokens_details": {"cached_tokens": 0},
         "output_tokens": tokens,
         "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": _PROMPT_TOKENS + tokens,
+        "total_tokens": PROMPT_TOKENS + tokens,
     }
     return {
         "id": "resp_mock",
@@ -225,9 +225,9 @@ def _gemini_request(_model: str, turns: Sequence[str], _stream: bool) -> dict[st
 def _gemini_answer(text: str, tokens: int, finish: str | None = "STOP") -> dict[str, Any]:
     candidate = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}
     usage = {
-        "promptTokenCount": _PROMPT_TOKENS,
+        "promptTokenCount": PROMPT_TOKENS,
         "candidatesTokenCount": tokens,
-        "totalTokenCount": _PROMPT_TOKENS + tokens,
+        "totalTokenCount": PROMPT_TOKENS + tokens,
     }
     return {
         "candidates": [{**candidate, "finishReason": finish} if finish else candidate],
@@ -261,7 +261,7 @@ def _ollama_answer(text: str, tokens: int) -> dict[str, Any]:
         "prompt_eval_duration": 1_000_000,
         "eval_duration": 3_000_000,
     }
-    counts = {"prompt_eval_count": _PROMPT_TOKENS, "eval_count": tokens}
+    counts = {"prompt_eval_count": PROMPT_TOKENS, "eval_count": tokens}
     return {**_ollama_line(text), "done": True, "done_reason": "stop", **times, **counts}
 
 

@@ -15,7 +15,9 @@ It answers in the dialect whose path is asked (``…/chat/completions``, ``…/m
     stall      go silent after so many events, connection open
 
 ``GET /_mock`` tells as JSON: ``answered``, ``broken`` (connections that their peer closed before the answer was out),
-``broken_ns`` (monotonic nanoseconds of the last of them) and ``streaming`` (answers under way).
+``broken_ns`` (monotonic nanoseconds of the last of them) and ``streaming`` (answers under way). ``GET /_mock/bill`` tells per
+model what a provider would charge for: ``calls``, ``answered``, ``broken``, ``input_tokens`` and ``output_tokens`` of complete
+answers, and ``written``, the content events of all.
 
     python benchmarks/mock_upstream.py --port 9900            plain; with --tls-port and --certificate FILE (key inside) TLS too
 """
@@ -35,7 +37,7 @@ from urllib.parse import parse_qsl, unquote
 
 import uvloop
 
-from dialects import DIALECTS, compact
+from dialects import DIALECTS, PROMPT_TOKENS, compact
 from precise import Timers
 
 STAMP_DIGITS = 18
@@ -79,10 +81,11 @@ class Script(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """``pieces``: what is written after the head, one per pause."""
+    """``pieces``: what is written after the head, one per pause; the first ``before`` of them hold no content."""
 
     head: bytes
     pieces: tuple[bytes, ...]
+    before: int = 0
 
 
 @lru_cache(64)
@@ -100,13 +103,15 @@ def prepare(dialect: str, stream: bool, script: Script) -> Answer:
     after = [_framed(event.replace(_HOLE, b"=" * len(_HOLE))) for event in events.after]  # where the whole text is said again
     last = after.pop() + b"0\r\n\r\n"
     pieces = [*before, *content, *after, last]
+    ahead = len(before)
     if not script.gap_ms and not script.stamp and not script.cut and not script.stall:
         joined = sum(map(len, pieces))
-        pieces = [b"".join(pieces)] if joined <= _ONE_WRITE else pieces
+        if joined <= _ONE_WRITE:
+            pieces, ahead = [b"".join(pieces)], 0
     head = (
         f"HTTP/1.1 200 OK\r\ncontent-type: {spoken.stream_type}\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
     )
-    return Answer(head.encode(), tuple(pieces))
+    return Answer(head.encode(), tuple(pieces), ahead)
 
 
 def _framed(event: bytes) -> bytes:
@@ -117,11 +122,30 @@ def _finished_head(body: bytes, status: str) -> bytes:
     return f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
 
 
+class Bill:
+    """What one model has cost so far."""
+
+    __slots__ = ("answered", "broken", "calls", "input_tokens", "output_tokens", "written")
+
+    def __init__(self) -> None:
+        self.calls = self.answered = self.broken = self.input_tokens = self.output_tokens = self.written = 0
+
+    def as_record(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
 class Tally:
     """What ``GET /_mock`` tells."""
 
     def __init__(self) -> None:
         self.answered = self.broken = self.broken_ns = self.streaming = 0
+        self.bills: dict[str, Bill] = {}
+
+    def bill(self, model: str) -> Bill:
+        found = self.bills.get(model)
+        if found is None:
+            found = self.bills[model] = Bill()
+        return found
 
 
 class Connection(asyncio.Protocol):
@@ -135,6 +159,8 @@ class Connection(asyncio.Protocol):
         self._answering = False
         self._writable = True
         self._waiting: Callable[[], None] | None = None
+        self._bill = Bill()
+        self._written = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is not a subclass
@@ -146,6 +172,8 @@ class Connection(asyncio.Protocol):
             self._tally.streaming -= 1
             self._tally.broken += 1
             self._tally.broken_ns = time.monotonic_ns()
+            self._bill.broken += 1
+            self._bill.written += self._written
 
     def pause_writing(self) -> None:
         self._writable = False
@@ -201,6 +229,9 @@ class Connection(asyncio.Protocol):
         words = dict(parse_qsl(query)) | dict(pair.split("=", 1) for pair in named.partition(":")[2].split(";") if "=" in pair)
         script = Script.read(words)
         answer = prepare(dialect, stream, script)
+        self._bill = self._tally.bill(named)
+        self._bill.calls += 1
+        self._written = 0
         begin = time.monotonic() + script.first_ms / 1000
         if script.first_ms:
             self._timers.at(begin, lambda: self._send(answer, script, 0, begin))
@@ -215,9 +246,10 @@ class Connection(asyncio.Protocol):
             "broken_ns": tally.broken_ns,
             "streaming": tally.streaming - 1,
         }
-        body = compact(known) if path == "/_mock" else b""
+        bills = {model: bill.as_record() for model, bill in tally.bills.items()}
+        body = compact(known) if path == "/_mock" else compact(bills) if path == "/_mock/bill" else b""
         self._write(_finished_head(body, "200 OK" if body else "404 Not Found") + body)
-        self._done()
+        self._over()
 
     def _send(self, answer: Answer, script: Script, index: int, due: float) -> None:
         """Pieces from ``index`` on, until a pause, a full buffer or the end. ``due`` keeps the cadence free of drift."""
@@ -228,10 +260,12 @@ class Connection(asyncio.Protocol):
                 piece = piece.replace(_HOLE, b"~%018d~" % time.monotonic_ns())
             self._write(answer.head + piece if index == 0 else piece)
             index += 1
+            self._written = max(0, index - answer.before)
             if index == len(pieces):
-                self._done()
+                self._complete(script)
                 return
             if index == script.cut:
+                self._bill.written += self._written
                 self._tally.streaming -= 1
                 self._answering = False
                 self._transport.close()
@@ -250,7 +284,16 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(data)
 
-    def _done(self) -> None:
+    def _complete(self, script: Script) -> None:
+        """The whole answer is written: it is charged for unless it is an error."""
+        if script.status == 200:
+            self._bill.answered += 1
+            self._bill.written += script.chunks
+            self._bill.input_tokens += PROMPT_TOKENS
+            self._bill.output_tokens += script.chunks
+        self._over()
+
+    def _over(self) -> None:
         self._answering = False
         self._tally.streaming -= 1
         self._tally.answered += 1

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import time
 from collections.abc import Callable
 from statistics import median
 from typing import Any, cast
-from urllib.parse import urlsplit
 
+from asking import get_json
 from load import Job
 from procs import cores, process, rss_bytes
 from rig import Rig, Target, Upstream, prepared_server
@@ -62,13 +61,7 @@ def _scenario(pair: tuple[str, str], script: str, *, stream: bool = True, loop: 
 
 
 async def _mock_state(upstream: Upstream) -> dict[str, int]:
-    port = urlsplit(upstream.plain).port
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET /_mock HTTP/1.1\r\nhost: mock\r\n\r\n")
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-    state: dict[str, int] = json.loads(await reader.readexactly(length))
-    writer.close()
+    state: dict[str, int] = await get_json(upstream.port, "/_mock")
     return state
 
 

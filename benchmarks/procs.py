@@ -132,6 +132,12 @@ def rss_bytes(pid: int) -> int:
     return sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) * page for one in tree(pid))
 
 
+def open_files(pid: int) -> int:
+    """File descriptors of one process, sockets among them; 0 where there is no /proc."""
+    folder = Path(f"/proc/{pid}/fd")
+    return sum(1 for _ in folder.iterdir()) if folder.exists() else 0
+
+
 def tree(pid: int) -> list[int]:
     found = [pid]
     for task in Path(f"/proc/{pid}/task").iterdir():

@@ -83,11 +83,12 @@ class Target(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A running OmniRoute: base URL, process id, and a key clients may use."""
+    """A running OmniRoute: base URL, process id, a key clients may use, and its administrator's token."""
 
     url: str
     pid: int
     key: str
+    token: str
 
     @property
     def port(self) -> int:
@@ -158,7 +159,10 @@ class Prepared(NamedTuple):
             told = json.loads(Path(self.environ["DATA_DIR"], "server.json").read_bytes())
         except (OSError, ValueError):
             return None
-        return Server(told["url"].replace("localhost", "127.0.0.1"), pid, self.key) if told["pid"] == pid else None
+        if told["pid"] != pid:
+            return None
+        token = Path(self.environ["DATA_DIR"], "admin.token").read_text().strip()
+        return Server(told["url"].replace("localhost", "127.0.0.1"), pid, self.key, token)
 
 
 @contextmanager
@@ -204,14 +208,17 @@ def running_server(upstream: Upstream, *, wrap: Sequence[str] = (), environ: Map
                 raise SystemExit(f"OmniRoute ended with status {started.returncode} on SIGTERM")
 
 
+_SHORT = "timeouts = { connect = 1, first_token = 1, between_tokens = 1 }\n"
+
+
 def _config(upstream: Upstream) -> str:
     nodes = []
     for format in upstream_formats():
-        for ending, base in (("", upstream.plain), ("-tls", upstream.tls)):
+        for ending, base, more in (("", upstream.plain, ""), ("-tls", upstream.tls, ""), ("-failing", upstream.plain, _SHORT)):
             url = base + ("/v1" if format in _WITH_VERSION else "/v1beta" if format == "gemini" else "")
             prefix = f"bench-{format.replace('_', '-')}{ending}"
             nodes.append(
-                f'[nodes.{prefix}]\nformat = "{format}"\nbase_url = "{url}"\nmodels = ["*"]\napi_key = "env:BENCH_KEY"\n'
+                f'[nodes.{prefix}]\nformat = "{format}"\nbase_url = "{url}"\nmodels = ["*"]\napi_key = "env:BENCH_KEY"\n{more}'
             )
     return "\n".join(nodes)
 

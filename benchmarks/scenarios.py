@@ -34,7 +34,8 @@ _CHUNKS_PER_SECOND = 5000  # of all streams of a paced run together: what the lo
 
 class Scenario(NamedTuple):
     """``loop``: ``closed`` (``connections``, each sends when it has its answer), ``open`` (``rate`` arrivals a second) or
-    ``streams`` (``connections`` streams begun one after another, each run once). ``script`` is the mock upstream's."""
+    ``streams`` (``connections`` streams begun one after another, each run once). ``script`` is the mock upstream's.
+    ``failing``: through a node of its own with short timers, so that its faults are held against nobody else."""
 
     name: str
     client: str
@@ -47,6 +48,7 @@ class Scenario(NamedTuple):
     rate: float = 0.0
     tls: bool = False
     level: Level = "full"
+    failing: bool = False
 
     @property
     def words(self) -> dict[str, float]:
@@ -62,7 +64,7 @@ class Scenario(NamedTuple):
 
     @property
     def node(self) -> str:
-        return f"bench-{self.upstream.replace('_', '-')}{'-tls' if self.tls else ''}"
+        return f"bench-{self.upstream.replace('_', '-')}{'-tls' if self.tls else '-failing' if self.failing else ''}"
 
     def request(self, dialect: str, model: str, host: str, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
         """The whole HTTP request in that dialect."""

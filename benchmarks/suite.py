@@ -126,7 +126,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
             record["probes"]["after_load_mb"] = rss_bytes(rig.server.pid) / 1e6
         if given.soak:
             _say(f"soak: {given.soak:g} minutes")
-            record["soak"] = uvloop.run(soak(rig, given.soak)).as_record()
+            record["soak"] = uvloop.run(soak(rig, given.soak * 60)).as_record()
     if probing:
         with running_upstream() as upstream:
             record["probes"]["start"] = start_up(upstream)
