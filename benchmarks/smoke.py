@@ -11,9 +11,11 @@ from measure import drive, heading, row
 from reading import problem_of
 from rig import Rig, Target, running_rig, upstream_formats
 from scenarios import Scenario, label
+from soak import report, soak
 
 _REQUESTS = 60
 _CONNECTIONS = 8
+_SOAK_SECONDS = 4.0
 
 
 def _scenarios(formats: list[str]) -> list[Scenario]:
@@ -61,6 +63,14 @@ async def _main(rig: Rig, formats: list[str]) -> int:
     return 1 if failed else 0
 
 
+async def _soak(rig: Rig) -> int:
+    """A few seconds of everything at once; first, since the ledger is compared with the bill from the first request on."""
+    soaked = await soak(rig, _SOAK_SECONDS)
+    print(report(soaked))
+    return 0 if soaked.held else 1
+
+
 if __name__ == "__main__":
     with running_rig(beside=False) as running:
-        raise SystemExit(uvloop.run(_main(running, upstream_formats())))
+        status = uvloop.run(_soak(running))
+        raise SystemExit(uvloop.run(_main(running, upstream_formats())) or status)

@@ -203,7 +203,8 @@ async def _ledger_faults(rig: Rig, regular: list[Scenario], sent: dict[str, int]
     return found
 
 
-def _say(soaked: Soaked) -> str:
+def report(soaked: Soaked) -> str:
+    """What was found, in lines."""
     looks, after = soaked.looks, soaked.after
     word = {True: "flat", False: "NOT FLAT", None: "too short to tell"}[soaked.flat]
     sizes = [look.mb for look in looks]
@@ -231,7 +232,7 @@ if __name__ == "__main__":
     pin(cores()[0])
     with running_rig(beside=False) as rig_:
         done = uvloop.run(soak(rig_, given.seconds or given.minutes * 60))
-    print(_say(done))
+    print(report(done))
     if given.save:
         given.save.write_text(json.dumps(done.as_record(), indent=1) + "\n")
     raise SystemExit(0 if done.held else 1)
