@@ -37,10 +37,11 @@ class Migration(msgspec.Struct, frozen=True):
 
 
 def shipped_migrations() -> tuple[Migration, ...]:
-    """Every migration of this version, in order. ValueError if the numbers have a gap or a repetition."""
+    """Every migration of this version, in order of their numbers. ValueError for a name without one, or a number used twice."""
     folder = resources.files("omniroute.storage") / "migrations"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    if [name[:5] for name in names] != [f"{number:04d}_" for number in range(1, len(names) + 1)]:
+    numbers = {name[:4] for name in names if name[:4].isdecimal() and name[4:5] == "_"}
+    if len(numbers) != len(names) or "0001" not in numbers:
         raise ValueError(f"migrations are not numbered 0001, 0002, …: {', '.join(names)}")
     return tuple(Migration.of(name.removesuffix(".sql"), (folder / name).read_text("utf-8")) for name in names)
 
