@@ -1,4 +1,5 @@
 -- 0001_initial 9adeabc0e20f283445bd3435695508e1001b10508f4d2c2209b8873bff24da34
+-- 0002_routing_state ee68e555b7bdc3fd05f831c02b7fdde2bde97cc93de0f847be81e0f70fb76b6c
 
 CREATE TABLE accounts (
     id TEXT PRIMARY KEY,
@@ -77,6 +78,14 @@ CREATE TABLE nodes (
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL
 );
+
+CREATE TABLE routing_state (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value_json TEXT NOT NULL,
+    until REAL,
+    PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
 
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,

@@ -155,8 +155,10 @@ class Health:
         usage_tokens: int,
         started: float | None = None,
     ) -> None:
-        """A whole answer. ``ttft`` in seconds, ``usage_tokens``: input and output together; ``started``: see :meth:`answering`."""
-        self.answering(target, account, now, started=started)
+        """A whole answer. ``ttft`` in seconds; ``usage_tokens``, input and output together; ``started``: when it began."""
+        state = self._accounts.get(account.id)
+        if (state is not None and not state.quiet) or self._breakers.get(target.provider.id) is not None:
+            self.answering(target, account, now, started=started)
         if ttft is not None:
             self._latency.add(target.name, ttft)
         if usage_tokens and account.limits is not NO_LIMITS:

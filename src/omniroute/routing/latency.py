@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 
 KEPT = 64
 ENOUGH = 5
@@ -11,43 +11,45 @@ MOST_PAIRS = 20_000
 _SPAN = 1800.0
 
 
+class _Samples:
+    __slots__ = ("known", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds: deque[float] = deque(maxlen=KEPT)
+        self.known: tuple[float, float] | None = None
+
+
 class Latency:
-    """Seconds to the first token of the last requests of each target; the least recently used target is forgotten first."""
+    """Seconds to the first token of the last requests of each target; of too many targets the oldest is forgotten."""
 
     def __init__(self, most: int = MOST_TARGETS) -> None:
-        self._samples: OrderedDict[str, deque[float]] = OrderedDict()
+        self._targets: dict[str, _Samples] = {}
         self._most = most
-        self._known: dict[str, tuple[float, float]] = {}
 
     def add(self, target: str, seconds: float) -> None:
-        samples = self._samples.get(target)
+        samples = self._targets.get(target)
         if samples is None:
-            samples = self._samples[target] = deque(maxlen=KEPT)
-            if len(self._samples) > self._most:
-                gone, _ = self._samples.popitem(last=False)
-                self._known.pop(gone, None)
-        else:
-            self._samples.move_to_end(target)
-        samples.append(seconds)
-        self._known.pop(target, None)
+            if len(self._targets) >= self._most:
+                del self._targets[next(iter(self._targets))]
+            samples = self._targets[target] = _Samples()
+        samples.seconds.append(seconds)
+        samples.known = None
 
     def get(self, target: str) -> tuple[float, float] | None:
         """(median, 95th percentile), None below five requests."""
-        known = self._known.get(target)
-        if known is not None:
-            return known
-        samples = self._samples.get(target)
-        if samples is None or len(samples) < ENOUGH:
+        samples = self._targets.get(target)
+        if samples is None or len(samples.seconds) < ENOUGH:
             return None
-        ordered = sorted(samples)
-        known = self._known[target] = (ordered[len(ordered) // 2], ordered[min(len(ordered) * 95 // 100, len(ordered) - 1)])
-        return known
+        if samples.known is None:
+            ordered = sorted(samples.seconds)
+            samples.known = (ordered[len(ordered) // 2], ordered[len(ordered) * 95 // 100])
+        return samples.known
 
     def items(self) -> list[tuple[str, tuple[float, float] | None]]:
-        return [(target, self.get(target)) for target in self._samples]
+        return [(target, self.get(target)) for target in self._targets]
 
     def __len__(self) -> int:
-        return len(self._samples)
+        return len(self._targets)
 
 
 class Uses:

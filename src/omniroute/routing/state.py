@@ -163,11 +163,12 @@ class _MemoryCounters:
         self._values: dict[str, int] = {}
 
     def add(self, key: str, by: int) -> int:
-        value = self._values.get(key, 0) + by
+        values = self._values
+        value = values.get(key, 0) + by
         if value > 0:
-            self._values[key] = value
+            values[key] = value
             return value
-        self._values.pop(key, None)
+        values.pop(key, None)
         return 0
 
     def get(self, key: str) -> int:

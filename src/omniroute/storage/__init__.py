@@ -8,9 +8,10 @@ from omniroute.storage.keys import ApiKey, KeyRepository, digest_key
 from omniroute.storage.models import CustomModelRow, ModelRepository
 from omniroute.storage.nodes import NodeRepository, NodeRow
 from omniroute.storage.password import PasswordStore
+from omniroute.storage.routing_state import RoutingRow, RoutingStateRepository
 from omniroute.storage.secrets import Secrets, load_secrets, read_admin_token
 from omniroute.storage.settings import SettingRepository
-from omniroute.storage.usage import UsagePage, UsageRepository, UsageRow, UsageTotals
+from omniroute.storage.usage import UsagePage, UsageRepository, UsageTotals
 from omniroute.storage.vault import Vault
 
 __all__ = [
@@ -26,11 +27,12 @@ __all__ = [
     "NodeRepository",
     "NodeRow",
     "PasswordStore",
+    "RoutingRow",
+    "RoutingStateRepository",
     "Secrets",
     "SettingRepository",
     "UsagePage",
     "UsageRepository",
-    "UsageRow",
     "UsageTotals",
     "Vault",
     "data_directory",

@@ -4,57 +4,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiosqlite
 import msgspec
 
 from omniroute.core.errors import BadRequest
+from omniroute.core.ledger import LedgerRow
 from omniroute.storage.db import Database
-
-
-class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One try. ``started_at`` is in unix seconds, ``*_ms`` in milliseconds from then, ``bytes_in`` from the client, ``bytes_out``
-    to it. ``input_tokens`` includes cached and written ones, ``output_tokens`` includes reasoning. ``outcome`` is ok, error,
-    aborted or truncated; ``status`` what the client got (or would have got). ``cost_usd`` None = price unknown;
-    ``shadow_cost_usd``: list price of what a plan made free. ``agent_id`` and ``session_id`` are the client's own.
-    """
-
-    request_id: str
-    attempt: int
-    started_at: float
-    key_id: str | None = None
-    account_id: str | None = None
-    provider: str
-    model: str
-    client_format: str
-    upstream_format: str
-    stream: bool
-    status: int
-    outcome: str
-    error_kind: str | None = None
-    input_tokens: int = 0
-    cached_tokens: int = 0
-    written_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_tokens: int = 0
-    estimated: bool = False
-    cost_usd: float | None = None
-    shadow_cost_usd: float | None = None
-    price_basis: str = "unknown"
-    ttft_ms: float | None = None
-    total_ms: float = 0.0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    session_id: str | None = None
-    agent_id: str | None = None
 
 
 class UsagePage(msgspec.Struct, frozen=True):
     """Newest first. ``cursor`` asks for the next page, None = this was the last."""
 
-    rows: list[UsageRow]
+    rows: list[LedgerRow]
     cursor: str | None
 
 
@@ -75,12 +40,17 @@ class UsageTotals(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: int
 
 
-_FIELDS = UsageRow.__struct_fields__
-_FLAGS = ("stream", "estimated")
+_FIELDS = LedgerRow.__struct_fields__
+_FLAGS = ("stream", "fallback", "hedge", "estimated")
+# An open row gives way to a later word on the same try; a settled one stands.
+_INSERT = (
+    f"INSERT INTO usage ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))}) ON CONFLICT (id) DO UPDATE SET "
+    f"{', '.join(f'{name} = excluded.{name}' for name in _FIELDS if name != 'id')} WHERE usage.outcome = 'open'"
+)
 _LONGEST_TEXT = 512
 _LARGEST = 2**63 - 1
 FILTERS = (
-    "request_id", "key_id", "account_id", "provider", "model", "client_format", "upstream_format",
+    "request_id", "key_id", "account_id", "provider", "model", "combo", "client_format", "upstream_format",
     "status", "outcome", "error_kind", "session_id", "agent_id",
 )  # fmt: skip
 GROUPS: Mapping[str, str] = {
@@ -96,16 +66,35 @@ class UsageRepository:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def insert_batch(self, records: Iterable[msgspec.Struct]) -> int:
-        """Write records with the fields of :class:`UsageRow` in one transaction; returns how many were new.
+    async def next_id(self) -> int:
+        """A row number above every one in use."""
+        row = await self._db.read_one("SELECT coalesce(max(id), 0) + 1 AS id FROM usage")
+        return 1 if row is None else int(row["id"])
 
-        Repeating a batch is harmless: a try is known by ``(request_id, attempt)``, and the first word stands.
+    async def insert_batch(self, records: Sequence[LedgerRow]) -> int:
+        """Write the rows in one transaction; returns how many were new or settled an open one.
+
+        Repeating a batch is harmless: a try is known by its ``id``, and the first word that is not ``open`` stands.
         """
-        sql = (
-            f"INSERT INTO usage ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))}) "
-            "ON CONFLICT (request_id, attempt) DO NOTHING"
-        )
-        return await self._db.write_many(sql, [[_storable(getattr(r, field)) for field in _FIELDS] for r in records])
+        rows = [_columns(record) for record in records]
+        try:
+            return await self._db.write_many(_INSERT, rows)
+        except (OverflowError, UnicodeEncodeError, sqlite3.IntegrityError):
+            # An absurd number or name of one upstream must not make the ledger refuse a batch.
+            return await self._db.write_many(_INSERT, [[_storable(value) for value in row] for row in rows])
+
+    async def close_left_open(self) -> int:
+        """Settle what a process that was killed left open: such tries were broken off, with what was measured of them until then.
+
+        Returns how many there were. Call it before the first row of this process.
+        """
+
+        async def run(connection: aiosqlite.Connection) -> int:
+            sql = "UPDATE usage SET outcome = 'aborted', error_kind = 'killed', estimated = 1 WHERE outcome = 'open'"
+            async with connection.execute(sql) as cursor:
+                return cursor.rowcount
+
+        return await self._db.write(run)
 
     async def history(
         self,
@@ -127,13 +116,12 @@ class UsageRepository:
             conditions.append("(started_at, id) < (?, ?)")
             params.extend(_position(cursor))
         found = await self._db.read(
-            f"SELECT id, {', '.join(_FIELDS)} FROM usage WHERE {' AND '.join(conditions)} "
-            "ORDER BY started_at DESC, id DESC LIMIT ?",
+            f"SELECT {', '.join(_FIELDS)} FROM usage WHERE {' AND '.join(conditions)} ORDER BY started_at DESC, id DESC LIMIT ?",
             [*params, limit + 1],
         )
         page = found[:limit]
         following = f"{page[-1]['started_at']!r}:{page[-1]['id']}" if len(found) > limit else None
-        return UsagePage([_from_columns(tuple(row)[1:]) for row in page], following)
+        return UsagePage([_from_columns(tuple(row)) for row in page], following)
 
     async def totals(
         self,
@@ -151,7 +139,7 @@ class UsageRepository:
         found = await self._db.read(
             f"SELECT {GROUPS[group_by] if group_by else 'NULL'} AS grp, "
             "count(DISTINCT request_id) AS requests, count(*) AS attempts, "
-            f"coalesce(sum(outcome <> 'ok'), 0) AS errors, coalesce(sum(cost_usd IS NULL), 0) AS unpriced, {sums} "
+            f"coalesce(sum(outcome NOT IN ('ok', 'open')), 0) AS errors, coalesce(sum(cost_usd IS NULL), 0) AS unpriced, {sums} "
             f"FROM usage WHERE {' AND '.join(conditions)} {'GROUP BY grp ORDER BY grp' if group_by else ''}",
             params,
         )
@@ -201,8 +189,20 @@ def _position(cursor: str) -> tuple[float, int]:
     return position
 
 
+def _columns(record: LedgerRow) -> tuple[Any, ...]:
+    """The row's values; only what clients and upstreams make up can be long."""
+    if (
+        len(record.model) > _LONGEST_TEXT
+        or len(record.session_id or "") > _LONGEST_TEXT
+        or len(record.decision) > _LONGEST_TEXT
+        or len(record.agent_id or "") > _LONGEST_TEXT
+    ):
+        return tuple(_storable(value) for value in msgspec.structs.astuple(record))
+    return msgspec.structs.astuple(record)
+
+
 def _storable(value: Any) -> Any:
-    """What SQLite takes: the ledger must not refuse a batch because one upstream claimed an absurd number or name."""
+    """What SQLite takes, whatever it was."""
     if isinstance(value, str):
         return value[:_LONGEST_TEXT].encode("utf-8", "replace").decode()
     if isinstance(value, bool):
@@ -214,11 +214,11 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def _from_columns(columns: Sequence[Any]) -> UsageRow:
+def _from_columns(columns: Sequence[Any]) -> LedgerRow:
     values = dict(zip(_FIELDS, columns, strict=True))
     for name in _FLAGS:
         values[name] = bool(values[name])
-    return UsageRow(**values)
+    return LedgerRow(**values)
 
 
 def _totals(columns: dict[str, Any]) -> UsageTotals:
