@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from omniroute.catalog.schema import Tier
 from omniroute.core.redact import mask
 
 
@@ -102,7 +103,8 @@ NO_LIMITS = AccountLimits()
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """``source`` says who manages it: the database, the environment, the config file, or the product itself (builtin).
 
-    ``priority``: lower is tried first. ``url_vars`` fill ``{placeholders}`` of the provider's URLs.
+    ``priority``: lower is tried first. ``url_vars`` fill ``{placeholders}`` of the provider's URLs. ``tier`` None means the
+    provider's.
     """
 
     id: str
@@ -113,4 +115,5 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     priority: int = 100
     url_vars: dict[str, str] = {}
+    tier: Tier | None = None
     limits: AccountLimits = NO_LIMITS

@@ -138,6 +138,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``origin``: the catalogue, or a node the operator added (database or config file).
     ``private``: loopback and private addresses are allowed.
     ``resilience``: False switches retries, cooldowns, breakers and limits off.
+    ``strategy`` orders its accounts (None: the ``account_strategy`` setting), with ``options`` for that strategy's fields.
     """
 
     id: str
@@ -172,6 +173,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     origin: Literal["catalogue", "database", "file"] = "catalogue"
     private: bool = False
     resilience: bool = True
+    strategy: str | None = None
+    options: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
 
     def model(self, model_id: str) -> Model | None:

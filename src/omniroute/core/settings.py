@@ -19,6 +19,9 @@ Origin = Literal["flag", "environment", "file", "database", "default"]
 ORIGINS: tuple[Origin, ...] = ("flag", "environment", "file", "database", "default")
 
 
+STRATEGIES = ("fill-first", "round-robin", "p2c", "random", "least-used", "cost-optimized", "weighted", "auto")
+
+
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """One setting. ``unit`` is shown to people; ``choices`` limits text; ``minimum``/``maximum`` limit numbers.
 
@@ -104,6 +107,13 @@ SETTINGS: Mapping[str, Setting] = _define(
             "upstreams that take no URLs; public ones always may."),
     Setting(name="strict_translation", type="boolean", default=False, section="translation", env=("OMNIROUTE_STRICT_TRANSLATION",),
             help="Refuse a request with 400, naming the field, when part of what it asks for would be lost in translation."),
+    Setting(name="combo_strategy", type="text", default="fill-first", section="routing", env=("OMNIROUTE_COMBO_STRATEGY",), choices=STRATEGIES,
+            help="How the steps of a combo are put in order when the combo does not say."),
+    Setting(name="combo_retries", type="integer", default=1, section="routing", env=("OMNIROUTE_COMBO_RETRIES",), minimum=0, maximum=5,
+            help="How often a step is tried again in place after a passing failure, when neither it nor its combo says."),
+    Setting(name="account_strategy", type="text", default="fill-first", section="routing", env=("OMNIROUTE_ACCOUNT_STRATEGY",),
+            choices=STRATEGIES, help="How accounts of one provider with equal priority are put in order when the provider does not say; "
+            "a conversation stays with its account either way."),
     Setting(name="demo_provider", type="boolean", default=True, section="providers", env=("OMNIROUTE_DEMO",),
             help="Offer the built-in demo models: they need no network and no account."),
     Setting(name="environment_accounts", type="boolean", default=True, section="providers", env=("OMNIROUTE_ENVIRONMENT_ACCOUNTS",),

@@ -2,55 +2,242 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from omniroute.catalog.account import Account
-from omniroute.core.errors import Fault, Verdict
-from omniroute.routing.resolve import Resolution, Target
+from omniroute.core.errors import Fault, OmniRouteError, Verdict
+from omniroute.routing.candidates import Candidates
+from omniroute.routing.exhaustion import Failure, exhaustion
+from omniroute.routing.facts import Facts
+from omniroute.routing.resolve import Leaf, Resolution, Target
 from omniroute.routing.snapshot import Snapshot
+from omniroute.routing.state import Block, View
+
+if TYPE_CHECKING:
+    from omniroute.routing.quota import Window
 
 MAX_ACCOUNTS = 3
+LONGEST_HINT = 10.0
+"""Seconds: a longer wait than this, stated by the upstream, is not sat out in place."""
+_LEAST_DELAY, _MORE_DELAY = 0.5, 1.0
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One try: this model, paid by this account."""
+    """One try: this model, paid by this account.
+
+    ``combo`` and ``step`` (from 0) say where it stands; ``timeout`` overrides the first-token timer; ``retry`` counts tries in
+    place; ``delay``: seconds to wait before it; ``probe``: sent although the account is cooling down; ``reason``: why now, in a
+    few words.
+    """
 
     target: Target
     account: Account
+    combo: str | None = None
+    step: int = 0
+    timeout: float | None = None
+    retry: int = 0
+    probe: bool = False
+    delay: float = 0.0
+    reason: str = "first choice"
 
 
 class Plan:
     """Hands out attempts; told what became of the last one, it skips what cannot help.
 
-    At most three accounts of a target are tried. A target whose provider has resilience off gets exactly one try and ends the
-    plan: the operator asked for its answers as they are.
+    A pair of target and account comes once, apart from retries in place; at most three accounts of a target are tried; after a
+    prompt that was too long only larger windows follow. A target whose provider has resilience off gets exactly one try and ends
+    the plan: the operator asked for its answers as they are. ``patience``: how many seconds the caller would wait, once, for the
+    first account to be free again when nothing else is left. Without a ``view`` nothing is known of anybody and nothing is
+    retried in place.
     """
 
-    def __init__(self, resolution: Resolution, snapshot: Snapshot) -> None:
-        self._queue = _attempts(resolution, snapshot)
-        self._skip_target: Target | None = None
-        self._over = False
+    __slots__ = ("_again", "_candidates", "_current", "_failures", "_leave", "_now", "_over", "_patience", "_queue", "_reason",
+                 "_resolution", "_retries", "_rng", "_tried", "_view", "_waits", "_window", "skipped")  # fmt: skip
 
-    def next(self) -> Attempt | None:
+    def __init__(
+        self,
+        resolution: Resolution,
+        snapshot: Snapshot,
+        view: View | None = None,
+        facts: Facts | None = None,
+        now: float = 0.0,
+        rng: random.Random | None = None,
+        *,
+        patience: float = 0.0,
+    ) -> None:
+        self._resolution = resolution
+        self._retries = 0 if view is None else snapshot.settings.combo_retries
+        self._view: View = _NOTHING_KNOWN if view is None else view
+        self._rng = rng or random.Random(0)
+        self._candidates = Candidates(snapshot, self._view, facts or Facts(model=resolution.name), now, self._rng)
+        self._patience = patience
+        self._now = now
+        self._reason = "first choice"
+        self._again: Attempt | None = None
+        self._leave = False
+        self._over = False
+        self._window: int | None = None
+        self._tried: dict[str, set[str]] = {}
+        self._failures: list[Failure] = []
+        self._waits: list[tuple[float, Leaf, Account]] = []
+        self._current: Leaf | None = None
+        self.skipped: list[tuple[Target, Account | None, Block]] = []
+        self._queue = self._attempts()
+
+    def next(self, now: float | None = None) -> Attempt | None:
         """The next try, or None when there is nothing left."""
+        if now is not None:
+            self._now = now
         if self._over:
             return None
-        for attempt in self._queue:
-            if attempt.target is not self._skip_target:
-                return attempt
+        again, self._again = self._again, None
+        if again is not None:
+            return again
+        attempt = next(self._queue, None)
+        if attempt is None and self._patience > 0:
+            attempt = self._awaited()
+        return attempt
+
+    def failed(self, attempt: Attempt, fault: Fault, now: float | None = None) -> None:
+        """Digest a fault: its verdict decides whether the account, the target's other accounts, or other targets may help."""
+        if now is not None:
+            self._now = now
+        target = attempt.target
+        self._failures.append(Failure(target, attempt.account, fault, self._now))
+        self._reason = f"after {fault.kind} at {target.name}"
+        if fault.verdict is Verdict.RETURN or not target.provider.resilience:
+            self._over = True
+        elif fault.kind == "context_overflow":
+            self._leave = True
+            limits = target.profile.limits
+            known = limits.max_input or limits.context or 0
+            self._window = max(self._window or 0, known)
+        elif fault.verdict is Verdict.NEXT_TARGET:
+            self._leave = True
+        elif fault.verdict is Verdict.RETRY:
+            self._retry(attempt, fault)
+        if self._patience > 0 and fault.retry_after is not None and self._current is not None:
+            self._waits.append((self._now + fault.retry_after, self._current, attempt.account))
+
+    def exhausted(self, now: float | None = None) -> OmniRouteError:
+        """What to tell the client when nothing is left: the last word of the upstreams, or how long to wait."""
+        return exhaustion(self._resolution, self._failures, self.skipped, self._now if now is None else now)
+
+    def _retry(self, attempt: Attempt, fault: Fault) -> None:
+        """Arrange a try in place if the step has one left and the wait is short."""
+        leaf = self._current
+        allowed = self._retries if leaf is None or leaf.retries is None else leaf.retries
+        hint = fault.retry_after or 0.0
+        if attempt.retry >= allowed or hint > LONGEST_HINT:
+            return
+        block = self._view.blocked(attempt.target, attempt.account, self._now)
+        if block is not None and block.reason != "cooldown":
+            return
+        self._again = msgspec.structs.replace(
+            attempt,
+            retry=attempt.retry + 1,
+            delay=max(hint, _LEAST_DELAY + _MORE_DELAY * self._rng.random()),
+            probe=block is not None,
+            reason=f"again in place after {fault.kind}",
+        )
+
+    def _attempts(self) -> Iterator[Attempt]:
+        resolution, tried, view = self._resolution, self._tried, self._view
+        for leaf in self._candidates.leaves(resolution.root, resolution.chain):
+            target = leaf.target
+            if self._window is not None and not self._larger(target):
+                continue
+            used = tried.get(target.name)
+            if used is None:
+                used = tried[target.name] = set()
+            self._current, self._leave = leaf, False
+            for account in self._candidates.accounts(leaf):
+                if len(used) >= MAX_ACCOUNTS:
+                    break
+                if account.id in used:
+                    continue
+                block = view.blocked(target, account, self._now)
+                if block is not None:
+                    self._skip(leaf, account, block)
+                    continue
+                used.add(account.id)
+                yield Attempt(
+                    target=target,
+                    account=account,
+                    combo=leaf.combo,
+                    step=leaf.step,
+                    timeout=leaf.timeout,
+                    reason=self._reason,
+                )
+                if self._leave:
+                    break
+
+    def _skip(self, leaf: Leaf, account: Account, block: Block) -> None:
+        self.skipped.append((leaf.target, account, block))
+        if block.until is not None:
+            self._waits.append((block.until, leaf, account))
+
+    def _awaited(self) -> Attempt | None:
+        """The account that is free first, if that is soon enough: once."""
+        patience, self._patience = self._patience, 0.0
+        soonest = min(self._waits, key=lambda wait: wait[0], default=None)
+        if soonest is None or soonest[0] - self._now > patience:
+            return None
+        until, leaf, account = soonest
+        if self._window is not None and not self._larger(leaf.target):
+            return None
+        self._current = leaf
+        return Attempt(
+            target=leaf.target,
+            account=account,
+            combo=leaf.combo,
+            step=leaf.step,
+            timeout=leaf.timeout,
+            retry=1 if account.id in self._tried.get(leaf.target.name, ()) else 0,
+            delay=max(0.0, until - self._now),
+            reason="the first to be free again",
+        )
+
+    def _larger(self, target: Target) -> bool:
+        """Its window is known and larger than the one that was too small."""
+        limits = target.profile.limits
+        return (limits.max_input or limits.context or 0) > (self._window or 0)
+
+
+def _off_limits(target: Target, account: Account) -> Block:
+    return Block("model_limit", ("model", account.id, target.model), None, "the account is not to be used for this model")
+
+
+class _NothingKnown:
+    """The view of an installation that has not served anybody yet."""
+
+    def blocked(self, target: Target, account: Account, now: float) -> Block | None:
+        del now
+        return None if account.limits.permits(target.model) else _off_limits(target, account)
+
+    def in_flight(self, account_id: str) -> int:
+        del account_id
+        return 0
+
+    def uses(self, account_id: str, model: str | None, now: float) -> int:
+        del account_id, model, now
+        return 0
+
+    def ttft(self, target_name: str) -> tuple[float, float] | None:
+        del target_name
         return None
 
-    def failed(self, attempt: Attempt, fault: Fault) -> None:
-        """Digest a fault: its verdict decides whether the target's other accounts, or other targets, may help."""
-        if fault.verdict is Verdict.RETURN or not attempt.target.provider.resilience:
-            self._over = True
-        elif fault.verdict is Verdict.NEXT_TARGET:
-            self._skip_target = attempt.target
+    def windows(self, account_id: str) -> tuple[Window, ...]:
+        del account_id
+        return ()
+
+    def affinity(self, session: str, provider_id: str, now: float) -> str | None:
+        del session, provider_id, now
+        return None
 
 
-def _attempts(resolution: Resolution, snapshot: Snapshot) -> Iterator[Attempt]:
-    for target in resolution.targets:
-        for account in snapshot.accounts[target.provider.id][:MAX_ACCOUNTS]:
-            yield Attempt(target=target, account=account)
+_NOTHING_KNOWN = _NothingKnown()

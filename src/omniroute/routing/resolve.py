@@ -1,51 +1,274 @@
-"""Model name → the targets that can serve it. Pure; the nearest names are computed only when nothing fits."""
+"""Model name → the targets that can serve it. Pure; the nearest names are computed only when nothing fits.
+
+Looked up in this order: combo, alias, wildcard alias, ``prefix/model`` (listed, custom or passed through), ``prefix/*``, and a
+bare model name at every connected provider that lists it, by tier.
+"""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 import msgspec
 
-from omniroute.catalog.schema import TIERS, Model, Provider
+from omniroute.catalog.schema import TIERS, Model, Provider, Tier
 from omniroute.core.errors import BadRequest, Forbidden, ModelNotFound, NotFound
-from omniroute.ir.caps import Profile
+from omniroute.ir.caps import Price, Profile
+from omniroute.routing.combo import ALL_MODELS, MAX_DEPTH, Alias, Combo, Step, fits, is_pattern
 from omniroute.routing.snapshot import KeyGrant, Snapshot
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """A model of a provider. ``model`` is the id behind the prefix; ``profile.model`` what the upstream calls it; ``format`` the
-    wire format it speaks, its own where that differs from its provider's."""
+    wire format it speaks, its own where that differs from its provider's; ``price`` of it where listed."""
 
     provider: Provider
     model: str
     profile: Profile
     format: str
+    price: Price = Price()
 
     @property
     def name(self) -> str:
         return f"{self.provider.prefix}/{self.model}"
 
 
-class Resolution(msgspec.Struct, frozen=True, kw_only=True):
-    """Targets in the order to try, and how the name was understood (``prefix``, ``bare``)."""
+class Leaf(msgspec.Struct, frozen=True, kw_only=True):
+    """A target in its place. ``account`` (name or id) narrows it to one; ``step`` is its position in the combo around it."""
 
-    targets: tuple[Target, ...]
+    target: Target
+    account: str | None = None
+    combo: str | None = None
+    step: int = 0
+    weight: float = 1.0
+    timeout: float | None = None
+    retries: int | None = None
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Members that ``strategy`` (None: the global setting) puts in order; ``fallback`` comes after all of them, as written."""
+
+    name: str
+    members: tuple[Leaf | Group, ...]
+    strategy: str | None = None
+    options: dict[str, object] = {}
+    fallback: tuple[Leaf | Group, ...] = ()
+    weight: float = 1.0
+
+
+class Resolution(msgspec.Struct, frozen=True, kw_only=True):
+    """``kind``: ``combo``, ``prefix``, ``provider`` (``prefix/*``) or ``bare``. ``decision`` says in a few plain ASCII words how
+    the name was understood. ``chain`` is the operator's fallback for that name, tried when ``root`` is exhausted; ``left_out``
+    are steps that lead nowhere now, with the reason."""
+
+    name: str
+    kind: str
     decision: str
+    root: Leaf | Group
+    chain: tuple[Leaf | Group, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Every target once, in the order written."""
+        found: dict[str, Target] = {}
+        _collect((self.root, *self.chain), found)
+        return tuple(found.values())
+
+
+def _collect(nodes: tuple[Leaf | Group, ...], found: dict[str, Target]) -> None:
+    for node in nodes:
+        if isinstance(node, Leaf):
+            found.setdefault(node.target.name, node.target)
+        else:
+            _collect(node.members, found)
+            _collect(node.fallback, found)
 
 
 def resolve(snapshot: Snapshot, name: str, grant: KeyGrant | None = None) -> Resolution:
-    """What ``name`` means now. ModelNotFound names the three nearest models; Forbidden when only the key stands in the way."""
-    prefix, slash, rest = name.partition("/")
-    provider = snapshot.catalogue.by_prefix(prefix) if slash and rest else None
-    if provider is not None:
-        if grant is not None and not allows(grant, provider, rest):
-            raise _forbidden(name)
-        return Resolution(targets=(_prefixed(snapshot, provider, rest, name),), decision="prefix")
-    targets = _bare(snapshot, name)
-    if not targets:
-        raise ModelNotFound(_unknown(snapshot, name), param="model")
-    permitted = tuple(t for t in targets if grant is None or allows(grant, t.provider, t.model))
-    if not permitted:
-        raise _forbidden(name)
-    return Resolution(targets=permitted, decision="bare")
+    """What ``name`` means now. ModelNotFound names the nearest models, combos and aliases; Forbidden when only the key stands in
+    the way."""
+    resolver = _Resolver(snapshot, name, grant)
+    alias = None
+    if name not in snapshot.combos and (snapshot.aliases or snapshot.wildcards):
+        alias = _alias(snapshot, name)
+    meant = name if alias is None else _meant(alias, name)
+    root, kind, how = resolver.root(meant)
+    if alias is not None:
+        how = f"alias {alias.pattern} > {how if kind == 'combo' else f'{meant}, {how}'}"
+    chain = resolver.chain(name, meant) if snapshot.fallbacks else ()
+    if alias is not None or kind != "prefix":
+        how = how.encode("ascii", "backslashreplace").decode()
+    return Resolution(name=name, kind=kind, decision=how, root=root, chain=chain, left_out=tuple(resolver.left_out))
+
+
+def _alias(snapshot: Snapshot, name: str) -> Alias | None:
+    found = snapshot.aliases.get(name)
+    if found is None:
+        for wildcard in snapshot.wildcards:
+            if fits(wildcard.pattern, name):
+                return wildcard
+    return found
+
+
+def _meant(alias: Alias, name: str) -> str:
+    """``prefix/*`` keeps the name asked for, without a prefix of its own where the pattern had one."""
+    if not alias.target.endswith(f"/{ALL_MODELS}"):
+        return alias.target
+    if not is_pattern(alias.pattern):
+        return alias.target
+    before, slash, _ = alias.pattern.partition("/")
+    rest = name[len(before) + 1 :] if slash and not is_pattern(before) else name
+    return f"{alias.target[:-1]}{rest}"
+
+
+class _Resolver:
+    """One look-up: the name asked for, the key's limits, and what was left out on the way."""
+
+    def __init__(self, snapshot: Snapshot, name: str, grant: KeyGrant | None) -> None:
+        self.snapshot = snapshot
+        self.name = name
+        self.grant = grant
+        self.left_out: list[tuple[str, str]] = []
+        self.forbidden = False
+
+    def root(self, meant: str) -> tuple[Leaf | Group, str, str]:
+        """The tree, its kind and how the name was understood."""
+        combo = self.snapshot.combos.get(meant)
+        if combo is not None:
+            group = self._combo(combo, Step(combo=meant), 1, self._granted(combo.name))
+            if group is None:
+                raise self._forbidden() if self.forbidden else self._empty(combo)
+            return group, "combo", f"combo {meant}"
+        prefix, slash, rest = meant.partition("/")
+        provider = self.snapshot.catalogue.by_prefix(prefix) if slash and rest else None
+        if provider is not None and rest == ALL_MODELS:
+            group = self._all_of(provider, meant)
+            return group, "provider", f"every model of {provider.id}"
+        if provider is not None:
+            if self.grant is not None and not allows(self.grant, provider, rest):
+                raise self._forbidden()
+            return Leaf(target=_prefixed(self.snapshot, provider, rest, meant)), "prefix", "prefix"
+        return self._bare(meant)
+
+    def chain(self, name: str, meant: str) -> tuple[Leaf | Group, ...]:
+        """The operator's fallback for the name: the most specific chain that fits it."""
+        for chain in self.snapshot.fallbacks:
+            if fits(chain.pattern, name) or fits(chain.pattern, meant):
+                label = f"fallback {chain.pattern}"
+                found = (self._step(step, label, place, 1, None, granted=False) for place, step in enumerate(chain.steps))
+                return tuple(node for node in found if node is not None)
+        return ()
+
+    def _combo(self, combo: Combo, step: Step, depth: int, granted: bool) -> Group | None:
+        """The combo's members that this key may use and that exist now; None when there is none."""
+        if depth > MAX_DEPTH:
+            self.left_out.append((combo.name, f"combos are nested more than {MAX_DEPTH} deep"))
+            return None
+        members = self._steps(combo, combo.steps, 0, depth, granted)
+        fallback = self._steps(combo, combo.fallback, len(combo.steps), depth, granted)
+        if not members:
+            members, fallback = fallback, ()
+        if not members:
+            return None
+        return Group(
+            name=combo.name,
+            members=members,
+            strategy=combo.strategy,
+            options=dict(combo.options),
+            fallback=fallback,
+            weight=step.weight,
+        )
+
+    def _steps(self, combo: Combo, steps: tuple[Step, ...], first: int, depth: int, granted: bool) -> tuple[Leaf | Group, ...]:
+        found = (self._step(step, combo.name, first + place, depth, combo, granted=granted) for place, step in enumerate(steps))
+        return tuple(node for node in found if node is not None)
+
+    def _step(
+        self, step: Step, within: str, place: int, depth: int, combo: Combo | None, *, granted: bool
+    ) -> Leaf | Group | None:
+        snapshot, name = self.snapshot, step.name
+        inner = snapshot.combos.get(step.combo) if step.combo is not None else None
+        if inner is not None:
+            return self._combo(inner, step, depth + 1, granted or self._granted(inner.name))
+        if step.combo is not None:
+            self.left_out.append((name, "there is no such combo"))
+            return None
+        found = self._models(name, granted)
+        timeout = step.timeout if step.timeout is not None or combo is None else combo.timeout
+        retries = step.retries if step.retries is not None or combo is None else combo.retries
+        leaves = tuple(
+            Leaf(target=one, account=step.account, combo=within, step=place, weight=step.weight, timeout=timeout, retries=retries)
+            for one in found
+        )
+        if len(leaves) == 1:
+            return leaves[0]
+        return Group(name=name, members=leaves, strategy="fill-first", weight=step.weight) if leaves else None
+
+    def _models(self, name: str, granted: bool) -> list[Target]:
+        """The targets a step's model name stands for."""
+        snapshot = self.snapshot
+        prefix, slash, rest = name.partition("/")
+        provider = snapshot.catalogue.by_prefix(prefix) if slash and rest else None
+        if provider is None:
+            found = list(_bare_targets(snapshot, name))
+            if not found:
+                self.left_out.append((name, "no connected provider serves it"))
+        elif not snapshot.connected(provider):
+            self.left_out.append((name, f"{provider.name} is not connected"))
+            return []
+        elif rest == ALL_MODELS:
+            found = [target(snapshot, provider, model.id) for model in _chat_models(provider)]
+        else:
+            if snapshot.catalogue.model(provider.id, rest) is None and not provider.passthrough_models:
+                self.left_out.append((name, f"{provider.name} lists no such model"))
+                return []
+            found = [target(snapshot, provider, rest)]
+        permitted = [one for one in found if self._permits(one, granted)]
+        if len(permitted) < len(found):
+            self.forbidden = True
+            self.left_out.append((name, "not allowed for this API key"))
+        return [one for one in permitted if snapshot.usable(one.provider, one.format)]
+
+    def _all_of(self, provider: Provider, name: str) -> Group:
+        if not self.snapshot.accounts.get(provider.id):
+            raise _not_connected(provider)
+        found = self._models(name, granted=False)
+        if not found:
+            if self.forbidden:
+                raise self._forbidden()
+            raise ModelNotFound(f"{provider.name} lists no models: name one, as {provider.prefix}/MODEL.", param="model")
+        return Group(name=name, members=tuple(Leaf(target=one) for one in found), strategy="fill-first")
+
+    def _bare(self, name: str) -> tuple[Leaf | Group, str, str]:
+        found = _bare_targets(self.snapshot, name)
+        if not found:
+            raise ModelNotFound(_unknown(self.snapshot, name), param="model")
+        permitted = tuple(one for one in found if self._permits(one, granted=False))
+        if not permitted:
+            raise self._forbidden()
+        if len(permitted) == 1:
+            return Leaf(target=permitted[0]), "bare", "bare"
+        order = " > ".join(f"{one.provider.prefix} ({tier_of(self.snapshot, one.provider)})" for one in permitted)
+        leaves = tuple(Leaf(target=one, step=place) for place, one in enumerate(permitted))
+        return Group(name=name, members=leaves, strategy="fill-first"), "bare", f"bare by tier: {order}"
+
+    def _granted(self, combo: str) -> bool:
+        """The key's models name this combo: all of its targets are meant, within the key's providers."""
+        return self.grant is not None and any(_fits(entry, {combo}) for entry in self.grant.models)
+
+    def _permits(self, one: Target, granted: bool) -> bool:
+        if self.grant is None:
+            return True
+        grant = msgspec.structs.replace(self.grant, models=()) if granted and self.grant.models else self.grant
+        return allows(grant, one.provider, one.model)
+
+    def _forbidden(self) -> Forbidden:
+        return Forbidden(f"This API key may not use the model {self.name!r}.", param="model", code="model_not_allowed")
+
+    def _empty(self, combo: Combo) -> ModelNotFound:
+        why = "; ".join(f"{step}: {reason}" for step, reason in self.left_out[:5])
+        text = f"Nothing of the combo {combo.name!r} can serve now" + (f": {why}." if why else ".")
+        return ModelNotFound(text, param="model", code="combo_not_connected")
 
 
 def qualified(snapshot: Snapshot, word: str, name: str) -> str:
@@ -74,7 +297,19 @@ def target(snapshot: Snapshot, provider: Provider, model: str) -> Target:
         model=model,
         profile=snapshot.catalogue.profile_for(provider, model),
         format=(listed.format if listed is not None else None) or provider.format,
+        price=listed.price if listed is not None else Price(),
     )
+
+
+def tier_of(snapshot: Snapshot, provider: Provider) -> Tier:
+    """The best tier among its accounts; the provider's own where they say nothing."""
+    accounts = snapshot.accounts.get(provider.id, ())
+    if len(accounts) == 1:
+        return accounts[0].tier or provider.tier
+    tiers = {account.tier for account in accounts}
+    if not tiers or tiers == {None}:
+        return provider.tier
+    return min((tier or provider.tier for tier in tiers), key=TIERS.index)
 
 
 def allows(grant: KeyGrant, provider: Provider, model: str) -> bool:
@@ -93,12 +328,8 @@ def _fits(entry: str, names: set[str]) -> bool:
     return entry in names
 
 
-def _forbidden(name: str) -> Forbidden:
-    return Forbidden(f"This API key may not use the model {name!r}.", param="model", code="model_not_allowed")
-
-
 def _prefixed(snapshot: Snapshot, provider: Provider, rest: str, name: str) -> Target:
-    if snapshot.catalogue.model(provider.id, rest) is None and not provider.passthrough_models:
+    if not provider.passthrough_models and snapshot.catalogue.model(provider.id, rest) is None:
         raise ModelNotFound(_unknown(snapshot, name), param="model")
     found = target(snapshot, provider, rest)
     if not snapshot.usable(provider, found.format):
@@ -109,24 +340,35 @@ def _prefixed(snapshot: Snapshot, provider: Provider, rest: str, name: str) -> T
             code="provider_not_supported",
         )
     if not snapshot.accounts.get(provider.id):
-        raise ModelNotFound(
-            f"{provider.name} is not connected: add an account with 'omniroute providers add {provider.id}'"
-            + (f" or set {provider.env_keys[0]}." if provider.env_keys else "."),
-            param="model",
-            code="provider_not_connected",
-        )
+        raise _not_connected(provider)
     return found
 
 
-def _bare(snapshot: Snapshot, name: str) -> tuple[Target, ...]:
+def _not_connected(provider: Provider) -> ModelNotFound:
+    return ModelNotFound(
+        f"{provider.name} is not connected: add an account with 'omniroute providers add {provider.id}'"
+        + (f" or set {provider.env_keys[0]}." if provider.env_keys else "."),
+        param="model",
+        code="provider_not_connected",
+    )
+
+
+def _bare_targets(snapshot: Snapshot, name: str) -> tuple[Target, ...]:
     """Connected providers that list ``name``, by tier."""
     found = [target(snapshot, p, name) for p in snapshot.catalogue.providers_for_bare_model(name) if snapshot.accounts.get(p.id)]
-    found.sort(key=lambda t: TIERS.index(t.provider.tier))
+    if len(found) > 1:
+        found.sort(key=lambda t: TIERS.index(tier_of(snapshot, t.provider)))
     return tuple(t for t in found if snapshot.usable(t.provider, t.format))
 
 
+def _chat_models(provider: Provider) -> list[Model]:
+    return [model for model in provider.models if model.kind == "chat" and model.status != "gone"]
+
+
 def _unknown(snapshot: Snapshot, name: str) -> str:
-    near = snapshot.catalogue.nearest(name, prefer=frozenset(p.id for p in snapshot.connected_providers()))
+    own = [*snapshot.combos, *snapshot.aliases]
+    near = get_close_matches(name[:100], own, 3, 0.6)
+    near += snapshot.catalogue.nearest(name, 3 - len(near), prefer=frozenset(p.id for p in snapshot.connected_providers()))
     hint = f" Did you mean {', '.join(near)}?" if near else ""
     return f"The model {name!r} does not exist or no connected provider serves it.{hint}"
 
@@ -135,9 +377,7 @@ def usable_models(snapshot: Snapshot, grant: KeyGrant | None = None) -> list[tup
     """Every listed chat model that could be asked for now, in catalogue order."""
     found = []
     for provider in snapshot.connected_providers():
-        for model in provider.models:
-            if model.kind != "chat" or model.status == "gone":
-                continue
+        for model in _chat_models(provider):
             if not snapshot.usable(provider, model.format) or (grant is not None and not allows(grant, provider, model.id)):
                 continue
             found.append((provider, model))

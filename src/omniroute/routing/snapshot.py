@@ -10,6 +10,7 @@ from omniroute.catalog.account import Account
 from omniroute.catalog.catalog import Catalogue
 from omniroute.catalog.schema import Provider
 from omniroute.core.settings import Settings
+from omniroute.routing.combo import Alias, Chain, Combo
 
 
 class KeyGrant(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +30,8 @@ class KeyGrant(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """``accounts``: provider id → enabled accounts in order of priority. ``keys``: key digest → grant.
 
-    ``formats`` and ``schemes`` are what this build can speak and sign with; ``hidden`` holds provider ids switched off.
+    ``formats`` and ``schemes`` are what this build can speak and sign with. ``combos`` by name, the built-in ones too;
+    ``aliases`` are the exact ones by name, ``wildcards`` those with ``*`` or ``?``, the most specific first; ``fallbacks`` too.
     """
 
     catalogue: Catalogue
@@ -39,6 +41,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     formats: frozenset[str]
     schemes: frozenset[str]
     version: int = 0
+    combos: Mapping[str, Combo] = {}
+    aliases: Mapping[str, Alias] = {}
+    wildcards: tuple[Alias, ...] = ()
+    fallbacks: tuple[Chain, ...] = ()
 
     def connected(self, provider: Provider) -> bool:
         """Some enabled account exists and this build speaks the provider's language."""

@@ -54,7 +54,7 @@ ALL = snapshot("alpha", "beta", "delta", "omega")
         ("be/vendor/deep", ["be/vendor/deep"], "prefix"),
         ("be/anything", ["be/anything"], "prefix"),
         ("m2", ["be/m2"], "bare"),
-        ("shared", ["be/shared", "al/shared"], "bare"),
+        ("shared", ["be/shared", "al/shared"], "bare by tier: be (subscription) > al (free)"),
         ("vendor/deep", ["be/vendor/deep"], "bare"),
     ],
 )

@@ -1,0 +1,27 @@
+"""Least used: whoever served the fewest requests of the last hour."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import TypeVar
+
+from omniroute.routing.facts import Facts
+from omniroute.routing.strategies import Field, Gauge, Options
+
+C = TypeVar("C")
+
+
+class LeastUsed:
+    """By requests of the last hour and under way; equal ones as written."""
+
+    name = "least-used"
+    help = "The one with the fewest requests of the last hour."
+    fields: tuple[Field, ...] = ()
+    affine = True
+
+    def order(self, candidates: Sequence[C], gauge: Gauge[C], facts: Facts, rng: random.Random, options: Options) -> Sequence[C]:
+        return sorted(candidates, key=lambda c: (gauge.uses(c), gauge.in_flight(c)))
+
+
+STRATEGY = LeastUsed()
