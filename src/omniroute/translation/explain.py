@@ -31,11 +31,14 @@ LOSSY: Mapping[str, tuple[frozenset[Action], re.Pattern[str]]] = {
     "part-foreign": (_DROPPED, _ANYWHERE),
     "quirk": (_DROPPED, re.compile(r"/(tools|tool_choice|response_format|stop|n|logprobs|top_logprobs|logit_bias)\Z")),
     "response-format": (_REWRITTEN, _ANYWHERE),
+    "response-schema": (_REWRITTEN, _ANYWHERE),
     "result-duplicate": (_DROPPED, _ANYWHERE),
     "stop-limit": (_DROPPED, _ANYWHERE),
     "tool-choice-unsupported": (_DROPPED, _ANYWHERE),
     "tool-choice-without-tools": (_DROPPED, _ANYWHERE),
     "tool-hosted": (_DROPPED, _ANYWHERE),
+    "tool-parallel": (_DROPPED, _ANYWHERE),
+    "tool-schema": (_REWRITTEN, _ANYWHERE),
     "web-search-domains": (_DROPPED, _ANYWHERE),
 }
 """The one table of what counts as a loss."""

@@ -13,6 +13,7 @@ from omniroute.ir.caps import Profile
 from omniroute.ir.request import ChatRequest, ResponseFormat, Text
 from omniroute.translation.ops import Ops, note
 from omniroute.translation.rules import Rules
+from omniroute.translation.schema import lost_keywords
 
 FALLBACK_MAX_TOKENS = 4096
 _OPTIONAL = (
@@ -111,6 +112,10 @@ def fit_response_format(request: ChatRequest, profile: Profile, rules: Rules, op
     if wanted is None or wanted.kind == "text":
         return replace(request, response_format=None) if wanted else request
     if wanted.kind == "schema" and profile.quirks.json_schema is not False:
+        if ops is not None and profile.quirks.schema == "openapi":
+            lost = lost_keywords(wanted.schema, rules.unknown_keywords)
+            if lost:
+                note(ops, "response-schema", "rewritten", "response_format", detail=f"without {', '.join(lost)}")
         return request
     if wanted.kind == "json" and rules.json_object and _says_json(request):
         return request

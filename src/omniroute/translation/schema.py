@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Any
 
 _COMBINERS = ("allOf", "anyOf", "oneOf")
+_MERGED = frozenset({"type", "properties", "required", "title", "description", "$schema", "$defs", "definitions"})
+# keyword → how schemas hang below it
+_NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_LISTED = ("allOf", "anyOf", "oneOf", "prefixItems")
+_SINGLE = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
 
 
 def empty_schema() -> dict[str, Any]:
@@ -37,6 +43,52 @@ def object_schema(schema: dict[str, Any] | None, *, flat: bool) -> dict[str, Any
 def has_combiner(schema: dict[str, Any] | None) -> bool:
     """Whether the top of the schema is anyOf, oneOf or allOf."""
     return bool(schema) and any(key in (schema or {}) for key in _COMBINERS)
+
+
+def flattening_loses(schema: dict[str, Any] | None) -> bool:
+    """Whether one flat object says less than ``schema``: alternatives lose what sets them apart, and of branches that hold
+    together anything but properties, each told once, and requirements is lost."""
+    if not schema:
+        return False
+    if any(len(_branches(schema, key)) > 1 for key in ("anyOf", "oneOf")):
+        return True
+    seen = dict(_properties(schema))
+    for key in _COMBINERS:
+        for branch in (_resolve(branch, schema) for branch in _branches(schema, key)):
+            told = _properties(branch)
+            if branch.keys() - _MERGED or any(seen.get(name, value) != value for name, value in told.items()):
+                return True
+            seen |= told
+    return False
+
+
+def lost_keywords(schema: dict[str, Any] | None, unknown: Collection[str]) -> list[str]:
+    """The constraints of ``schema`` and all schemas in it that a target without the keywords ``unknown`` will not see, sorted.
+
+    The schema of further properties counts as such a keyword where ``additionalProperties`` is named."""
+    found: set[str] = set()
+    for node in _schemas(schema):
+        found |= {key for key in unknown if key in node and key != "additionalProperties"}
+        if "additionalProperties" in unknown and isinstance(node.get("additionalProperties"), dict):
+            found |= {"additionalProperties"} if node["additionalProperties"] else set()
+    return sorted(found)
+
+
+def _schemas(schema: Any) -> Iterator[dict[str, Any]]:
+    """``schema`` and every schema in it: what stands in a schema's place, not what is merely named like a keyword."""
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, dict):
+            continue
+        yield node
+        for key, value in node.items():
+            if key in _NAMED and isinstance(value, dict):
+                waiting += value.values()
+            elif (key in _LISTED or key == "items") and isinstance(value, list):
+                waiting += value
+            elif key in _SINGLE:
+                waiting.append(value)
 
 
 def _flatten(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:

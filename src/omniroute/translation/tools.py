@@ -10,7 +10,7 @@ from omniroute.ir.request import ChatRequest, Tool, ToolCall, ToolChoice
 from omniroute.translation.names import ToolNames
 from omniroute.translation.ops import Action, Ops, note
 from omniroute.translation.rules import Rules
-from omniroute.translation.schema import free_input_schema, has_combiner, object_schema
+from omniroute.translation.schema import flattening_loses, free_input_schema, has_combiner, lost_keywords, object_schema
 
 
 def fit_tools(
@@ -30,7 +30,7 @@ def fit_tools(
     if choice is not None and not rules.tool_choice:
         kept, choice = _by_list(request, choice, kept, ops), None
     if choice is not None and choice.parallel is not None and not rules.parallel_choice:
-        note(ops, "tool-parallel", "dropped", "tool_choice", detail=str(choice.parallel))
+        _note_parallel(choice.parallel, ops)
         choice = replace(choice, parallel=None)
     if choice is not None and choice.allowed and not rules.allowed_tools:
         allowed = set(choice.allowed)
@@ -48,10 +48,17 @@ def _by_list(request: ChatRequest, choice: ToolChoice, kept: dict[str, Tool], op
         kept = {name: tool for name, tool in kept.items() if tool.name in wanted}
     elif choice.mode == "none" and not any(isinstance(part, ToolCall) for turn in request.messages for part in turn.parts):
         kept = {}
-    if choice.mode != "auto" or choice.parallel is not None or wanted:
+    if choice.parallel is not None:
+        _note_parallel(choice.parallel, ops)
+    if choice.mode not in (None, "auto") or wanted:
         action: Action = "rewritten" if wanted or not kept else "dropped"
         note(ops, "tool-choice-unsupported", action, "tool_choice", detail=choice.mode or "")
     return kept
+
+
+def _note_parallel(parallel: bool, ops: Ops) -> None:
+    """Several calls at once are what every model may do that was not told otherwise: only the wish for one is lost."""
+    note(ops, "tool-parallel", "kept" if parallel else "dropped", "tool_choice", detail="by default" if parallel else "one call")
 
 
 def _fit(tool: Tool, position: int, same: bool, rules: Rules, quirks: Quirks, names: ToolNames, ops: Ops) -> Tool:
@@ -68,11 +75,20 @@ def _fit(tool: Tool, position: int, same: bool, rules: Rules, quirks: Quirks, na
     strict = tool.strict if tool.strict and _takes_strict(rules, quirks) and not has_combiner(tool.schema) else None
     if tool.strict and strict is None:
         note(ops, "tool-strict", "dropped", "tools", position, detail=tool.name)
-    if rules.flat_schema and has_combiner(tool.schema):
-        note(ops, "tool-schema", "rewritten", "tools", position, detail=tool.name)
+    if ops is not None:
+        _note_schema(tool, position, rules, quirks, ops)
     schema = object_schema(tool.schema, flat=rules.flat_schema)
     value = tool.value if same else None
     return replace(tool, name=name, schema=schema, strict=strict, description=tool.description or None, value=value)
+
+
+def _note_schema(tool: Tool, position: int, rules: Rules, quirks: Quirks, ops: Ops) -> None:
+    """A schema that was merged into one object without loss has "moved", one that says less is "rewritten"."""
+    if rules.flat_schema and has_combiner(tool.schema):
+        action: Action = "rewritten" if flattening_loses(tool.schema) else "moved"
+        note(ops, "tool-schema", action, "tools", position, detail=f"{tool.name}: one flat object")
+    if quirks.schema == "openapi" and (lost := lost_keywords(tool.schema, rules.unknown_keywords)):
+        note(ops, "tool-schema", "rewritten", "tools", position, detail=f"{tool.name}: without {', '.join(lost)}")
 
 
 def _takes_strict(rules: Rules, quirks: Quirks) -> bool:

@@ -73,6 +73,56 @@ def test_hints_and_repairs_are_no_losses(body: dict[str, Any]) -> None:
     refuse_losses(ops_of("openai_chat", "anthropic", body), "an/m")
 
 
+def schema_tool(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}]}
+
+
+OPENAPI = Profile(model="m", quirks=Quirks(schema="openapi"))
+A, B = {"properties": {"a": {"type": "string"}}, "required": ["a"]}, {"properties": {"b": {"type": "string"}}}
+FORMED = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object", "patternProperties": {"^x": {}}}}}
+
+
+@pytest.mark.parametrize(
+    ("upstream", "body", "profile", "losses"),
+    [
+        # alternatives become one object in which anything goes
+        ("anthropic", schema_tool({"anyOf": [A, B]}), None, ["/tools/0"]),
+        ("anthropic", schema_tool({"oneOf": [A, B]}), None, ["/tools/0"]),
+        ("anthropic", schema_tool({"allOf": [A, B]}), None, []),
+        ("anthropic", schema_tool({"allOf": [A, {"properties": {"a": {"type": "number"}}}]}), None, ["/tools/0"]),
+        ("anthropic", schema_tool({"allOf": [A, {"minProperties": 2}]}), None, ["/tools/0"]),
+        ("anthropic", schema_tool({"anyOf": [A]}), None, []),
+        ("gemini", schema_tool({"anyOf": [A, B]}), OPENAPI, []),
+        ("gemini", schema_tool({"type": "object", "patternProperties": {"^x": {"type": "string"}}}), OPENAPI, ["/tools/0"]),
+        ("gemini", schema_tool({"type": "object", "patternProperties": {"^x": {"type": "string"}}}), None, []),
+        ("gemini", schema_tool({"type": "object", "additionalProperties": False, "properties": {"not": {}}}), OPENAPI, []),
+        ("gemini", schema_tool({"type": "object", "additionalProperties": {"type": "string"}}), OPENAPI, ["/tools/0"]),
+        ("gemini", schema_tool({"properties": {"x": {"items": {"not": {"const": 1}}}}}), OPENAPI, ["/tools/0"]),
+        ("gemini", {"response_format": FORMED}, OPENAPI, ["/response_format"]),
+        ("gemini", {"response_format": FORMED}, None, []),
+        # the wish for one call at a time
+        ("gemini", {**schema_tool(A), "parallel_tool_calls": False}, None, ["/tool_choice"]),
+        ("gemini", {**schema_tool(A), "parallel_tool_calls": True}, None, []),
+        ("ollama", {**schema_tool(A), "parallel_tool_calls": False}, None, ["/tool_choice"]),
+        ("ollama", {**schema_tool(A), "parallel_tool_calls": True, "tool_choice": "auto"}, None, []),
+        ("ollama", {**schema_tool(A), "tool_choice": "required"}, None, ["/tool_choice"]),
+        ("anthropic", {**schema_tool(A), "parallel_tool_calls": False}, None, []),
+        ("openai_responses", {**schema_tool(A), "parallel_tool_calls": False}, None, []),
+    ],
+)
+def test_tools_that_say_less_than_they_were_told_to(
+    upstream: str, body: dict[str, Any], profile: Profile | None, losses: list[str]
+) -> None:
+    assert [op.pointer for op in ops_of("openai_chat", upstream, body, profile) if is_lossy(op)] == losses
+
+
+def test_what_merging_a_schema_did_is_declared_either_way() -> None:
+    ops = ops_of("openai_chat", "anthropic", schema_tool({"allOf": [A, B]}))
+    assert [(op.rule, op.action, op.detail) for op in ops if op.rule == "tool-schema"] == [
+        ("tool-schema", "moved", "f: one flat object")
+    ]
+
+
 def test_stop_sequences_that_do_not_fit_are_a_loss() -> None:
     ops = ops_of("anthropic", "openai_chat", {"stop_sequences": ["a", "b", "c", "d", "e"], "max_tokens": 5})
     assert [op.rule for op in ops if is_lossy(op)] == ["stop-limit"]

@@ -266,13 +266,14 @@ def test_what_a_tool_list_cannot_say_is_told() -> None:
         body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "tools": tools, "tool_choice": choice, **more}
         ops: list[Op] = []
         translate_request(scan(json.dumps(body).encode()), formats["openai_chat"], formats["ollama"], Profile(model="m"), ops=ops)
-        return [(op.action, op.detail) for op in ops if op.rule == "tool-choice-unsupported"]
+        return [(op.action, op.detail) for op in ops if op.rule in ("tool-choice-unsupported", "tool-parallel")]
 
     assert told("auto") == []
     assert told("required") == [("dropped", "required")]
     assert told("none") == [("rewritten", "none")]
     assert told({"type": "function", "function": {"name": "a"}}) == [("rewritten", "named")]
-    assert told("auto", parallel_tool_calls=False) == [("dropped", "auto")]
+    assert told("auto", parallel_tool_calls=False) == [("dropped", "one call")]
+    assert told("required", parallel_tool_calls=True) == [("kept", "by default"), ("dropped", "required")]
 
 
 def test_a_thousand_calls_are_matched_in_linear_time() -> None:

@@ -19,6 +19,10 @@ RULES = Rules(
     media_urls=frozenset({"image", "document", "audio", "video"}),
     name_limit=128,
     name_letter_first=True,
+    unknown_keywords=frozenset(
+        "additionalProperties patternProperties propertyNames not if then else dependentRequired dependentSchemas contains "
+        "uniqueItems multipleOf prefixItems".split()
+    ),
     allowed_tools=True,
     parallel_choice=False,
     fields=frozenset("temperature top_p top_k seed frequency_penalty presence_penalty logprobs top_logprobs n".split()),
