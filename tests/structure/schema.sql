@@ -1,5 +1,14 @@
 -- 0001_initial 9adeabc0e20f283445bd3435695508e1001b10508f4d2c2209b8873bff24da34
 -- 0002_routing_state ee68e555b7bdc3fd05f831c02b7fdde2bde97cc93de0f847be81e0f70fb76b6c
+-- 0003_routing 7eb8407b4e7e14b48d0422c3b64d0f618e33bc097aafeac5e7e95f6620cd8b90
+-- 0005_ledger 0ceb804fddf9d7fd5a5854104868e2291727726dafb6678cb42aef88892fe6b8
+
+CREATE TABLE account_routing (
+    account_id TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    tier TEXT,
+    models_json TEXT NOT NULL,
+    updated_at REAL NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE accounts (
     id TEXT PRIMARY KEY,
@@ -22,6 +31,13 @@ CREATE TABLE admin (
     generation INTEGER NOT NULL,
     changed_at REAL NOT NULL
 );
+
+CREATE TABLE aliases (
+    pattern TEXT PRIMARY KEY,
+    target TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE api_keys (
     id TEXT PRIMARY KEY,
@@ -48,6 +64,14 @@ CREATE TABLE audit (
 
 CREATE INDEX audit_at ON audit (at);
 
+CREATE TABLE combos (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    definition_json TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE custom_models (
     provider TEXT NOT NULL,
     model_id TEXT NOT NULL,
@@ -61,6 +85,13 @@ CREATE TABLE custom_models (
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL,
     PRIMARY KEY (provider, model_id)
+) WITHOUT ROWID;
+
+CREATE TABLE fallback_chains (
+    pattern TEXT PRIMARY KEY,
+    steps_json TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at REAL NOT NULL);
@@ -79,6 +110,14 @@ CREATE TABLE nodes (
     updated_at REAL NOT NULL
 );
 
+CREATE TABLE provider_routing (
+    provider TEXT PRIMARY KEY,
+    tier TEXT,
+    strategy TEXT,
+    options_json TEXT NOT NULL,
+    updated_at REAL NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE routing_state (
     kind TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -93,7 +132,7 @@ CREATE TABLE settings (
     updated_at REAL NOT NULL
 ) WITHOUT ROWID;
 
-CREATE TABLE usage (
+CREATE TABLE "usage" (
     id INTEGER PRIMARY KEY,
     request_id TEXT NOT NULL,
     attempt INTEGER NOT NULL,
@@ -102,9 +141,13 @@ CREATE TABLE usage (
     account_id TEXT,
     provider TEXT NOT NULL,
     model TEXT NOT NULL,
+    combo TEXT,
+    decision TEXT NOT NULL,
     client_format TEXT NOT NULL,
     upstream_format TEXT NOT NULL,
     stream INTEGER NOT NULL,
+    fallback INTEGER NOT NULL,
+    hedge INTEGER NOT NULL,
     status INTEGER NOT NULL,
     outcome TEXT NOT NULL,
     error_kind TEXT,
@@ -117,14 +160,19 @@ CREATE TABLE usage (
     cost_usd REAL,
     shadow_cost_usd REAL,
     price_basis TEXT NOT NULL,
+    queue_ms REAL,
+    connect_ms REAL,
     ttft_ms REAL,
     total_ms REAL NOT NULL,
     bytes_in INTEGER NOT NULL,
     bytes_out INTEGER NOT NULL,
     session_id TEXT,
-    agent_id TEXT,
-    UNIQUE (request_id, attempt)
+    agent_id TEXT
 );
+
+CREATE INDEX usage_open ON usage (id) WHERE outcome = 'open';
+
+CREATE INDEX usage_request ON usage (request_id);
 
 CREATE INDEX usage_session ON usage (session_id, started_at) WHERE session_id IS NOT NULL;
 

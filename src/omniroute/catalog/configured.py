@@ -22,7 +22,7 @@ from omniroute.catalog.nodes import (
     node_provider,
     parse_node,
 )
-from omniroute.catalog.schema import Family, Model, Provider, Timeouts
+from omniroute.catalog.schema import Family, Model, Provider, Tier, Timeouts
 from omniroute.catalog.tables import Complain, decode_table
 from omniroute.core.configfile import ConfigFile, resolve_secret
 from omniroute.core.errors import ConfigError
@@ -42,6 +42,9 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     models: tuple[str, ...] = ()
     url_vars: dict[str, str] = {}
     resilience: bool | Literal["on", "off"] = True
+    tier: Tier | None = None
+    strategy: str | None = None
+    options: dict[str, Any] = {}
     quirks: QuirksTable = QuirksTable()
 
     def __repr__(self) -> str:
@@ -109,6 +112,10 @@ def _changed(provider: Provider, change: ProviderSpec, error: Complain) -> Provi
         "families": (*provider.families, Family(match=("*",), quirks=change.quirks.record())),
         "resilience": provider.resilience and change.resilience not in (False, "off"),
     }
+    if change.tier is not None:
+        new["tier"] = change.tier
+    if change.strategy is not None:
+        new |= {"strategy": change.strategy, "options": change.options}
     if change.base_url is not None:
         # Absolute paths lead to the vendor's own servers: a key meant for the other place must not go there.
         paths = {name: path for name, path in provider.paths.items() if path.startswith("/")}
@@ -163,6 +170,8 @@ def _accounts(
                 enabled=spec.enabled,
                 priority=spec.priority,
                 url_vars=filled,
+                tier=spec.tier,
+                limits=msgspec.structs.replace(spec.limits, models=spec.models) if spec.models else spec.limits,
             )
         )
     return made

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from omniroute.catalog.account import NO_LIMITS, AccountLimits
 from omniroute.catalog.catalog import Catalogue
 from omniroute.catalog.files import QuirksTable
 from omniroute.catalog.schema import Auth, Model, Provider, Tier, Timeouts
@@ -54,13 +55,17 @@ _FORMATS: Mapping[str, NodeFormat] = {
 
 
 class AccountSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One account as written in the config file. ``api_key`` is a secret reference (``env:NAME``, ``file:PATH``, …)."""
+    """One account as written in the config file. ``api_key`` is a secret reference (``env:NAME``, ``file:PATH``, …); ``models``:
+    ids (``*`` at the end stands for anything) it may be used for."""
 
     name: str | None = None
     api_key: str | None = None
     priority: int = 100
     enabled: bool = True
     url_vars: dict[str, str] = {}
+    tier: Tier | None = None
+    models: tuple[str, ...] = ()
+    limits: AccountLimits = NO_LIMITS
 
     def __repr__(self) -> str:
         return f"AccountSpec(name={self.name!r})"
@@ -85,6 +90,8 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     resilience: bool | Literal["on", "off"] = True
     private: bool = True
     auth: Literal["bearer", "x-api-key"] | None = None
+    strategy: str | None = None
+    options: dict[str, Any] = {}
     quirks: QuirksTable = QuirksTable()
 
     def __repr__(self) -> str:
@@ -142,6 +149,8 @@ def node_provider(spec: NodeSpec, origin: Literal["database", "file"]) -> Provid
         origin=origin,
         private=spec.private,
         resilience=spec.resilience not in (False, "off"),
+        strategy=spec.strategy,
+        options=spec.options,
     )
 
 

@@ -5,6 +5,9 @@
     [providers.NAME]                 accounts and changes for a provider of the catalogue
     [models."PREFIX/MODEL"]          a model the catalogue does not list
     [keys.laptop]                    an API key for clients
+    [combos.NAME]                    models to be asked for by one name, and how to choose
+    [aliases]                        "other name" = "model or combo"
+    [fallback]                       "name" = what else to try, a list
 
 Settings and keys are checked here; what stands in the other tables is handed on as plain dicts, to be checked where providers are
 known, with :meth:`ConfigFile.error` to name the line. Secrets are references until :func:`resolve_secret` is asked.
@@ -26,11 +29,8 @@ from omniroute.core.errors import ConfigError
 from omniroute.core.settings import SETTINGS, parse, suggestion
 from omniroute.core.toml_lines import KeyPath, key_lines
 
-TABLES = ("nodes", "providers", "models", "keys")
-LATER: Mapping[str, str] = {
-    "combos": "combos are not supported by this version yet; remove the table",
-    "aliases": "model aliases are not supported by this version yet; remove the table",
-}
+TABLES = ("nodes", "providers", "models", "keys", "combos")
+MAPS = ("aliases", "fallback")
 _KEY_LENGTH = 16
 _KEYRING_SERVICE = "omniroute"
 
@@ -48,7 +48,8 @@ class FileKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What one file says. ``nodes``, ``providers`` and ``models`` are raw tables by name; ``digest`` is the bytes' SHA-256."""
+    """What one file says. ``nodes``, ``providers``, ``models`` and ``combos`` are raw tables by name, ``aliases`` and
+    ``fallback`` raw values by pattern; ``digest`` is the bytes' SHA-256."""
 
     path: Path
     digest: str
@@ -56,6 +57,9 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
     nodes: Mapping[str, Mapping[str, Any]] = {}
     providers: Mapping[str, Mapping[str, Any]] = {}
     models: Mapping[str, Mapping[str, Any]] = {}
+    combos: Mapping[str, Mapping[str, Any]] = {}
+    aliases: Mapping[str, Any] = {}
+    fallback: Mapping[str, Any] = {}
     keys: tuple[FileKey, ...] = ()
     lines: Mapping[KeyPath, int] = {}
 
@@ -109,9 +113,9 @@ def read_config(path: Path, environ: Mapping[str, str] | None = None) -> ConfigF
     settings = _settings(empty, content, environ)
     tables = {name: _tables(empty, content, name) for name in TABLES}
     keys = tuple(_key(empty, name, table, environ) for name, table in tables["keys"].items())
-    return msgspec.structs.replace(
-        empty, settings=settings, nodes=tables["nodes"], providers=tables["providers"], models=tables["models"], keys=keys
-    )
+    maps = {name: _map(empty, content, name) for name in MAPS}
+    raw: dict[str, Any] = {name: tables[name] for name in TABLES if name != "keys"} | maps
+    return msgspec.structs.replace(empty, settings=settings, keys=keys, **raw)
 
 
 def resolve_secret(reference: str, environ: Mapping[str, str], base: Path | None = None) -> str:
@@ -179,13 +183,11 @@ def _syntax_message(path: Path, text: str, error: tomllib.TOMLDecodeError) -> st
 def _settings(file: ConfigFile, content: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, raw in content.items():
-        if name in TABLES:
+        if name in TABLES or name in MAPS:
             continue
-        if name in LATER:
-            raise file.error(LATER[name], name)
         setting = SETTINGS.get(name)
         if setting is None:
-            raise file.error(f"unknown key {name!r}{suggestion(name, [*SETTINGS, *TABLES])}", name)
+            raise file.error(f"unknown key {name!r}{suggestion(name, [*SETTINGS, *TABLES, *MAPS])}", name)
         try:
             if setting.secret and isinstance(raw, str):
                 raw = resolve_secret(raw, environ, file.path.parent)
@@ -204,6 +206,13 @@ def _tables(file: ConfigFile, content: Mapping[str, Any], name: str) -> dict[str
     for key, table in given.items():
         if not isinstance(table, dict):
             raise file.error(f"{name}.{key} must be a table: write [{name}.NAME] above it", name, key)
+    return given
+
+
+def _map(file: ConfigFile, content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    given = content.get(name, {})
+    if not isinstance(given, dict):
+        raise file.error(f"{name} must be written as a table: [{name}] and a line for each", name)
     return given
 
 

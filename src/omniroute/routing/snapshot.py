@@ -32,6 +32,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     ``formats`` and ``schemes`` are what this build can speak and sign with. ``combos`` by name, the built-in ones too;
     ``aliases`` are the exact ones by name, ``wildcards`` those with ``*`` or ``?``, the most specific first; ``fallbacks`` too.
+    ``problems``: (what, sentence) about combos, aliases and chains that were left out or lead nowhere.
     """
 
     catalogue: Catalogue
@@ -45,6 +46,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     aliases: Mapping[str, Alias] = {}
     wildcards: tuple[Alias, ...] = ()
     fallbacks: tuple[Chain, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
 
     def connected(self, provider: Provider) -> bool:
         """Some enabled account exists and this build speaks the provider's language."""

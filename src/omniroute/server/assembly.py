@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import structlog
 
-from omniroute.catalog.account import Account, Secret
+from omniroute.catalog.account import NO_LIMITS, Account, AccountLimits, Secret
 from omniroute.catalog.catalog import Catalogue
 from omniroute.catalog.configured import Configured
 from omniroute.catalog.environment import BUILTIN_WIRE, builtin_accounts, environment_accounts
 from omniroute.catalog.nodes import node_provider, parse_node
-from omniroute.catalog.schema import Model, Provider
-from omniroute.core.configfile import FileKey
+from omniroute.catalog.schema import TIERS, Model, Provider, Tier
+from omniroute.core.configfile import ConfigFile, FileKey
 from omniroute.core.errors import ConfigError
 from omniroute.core.settings import Settings
 from omniroute.ir.caps import Capabilities, Limits, Price
+from omniroute.routing.routes import StoredRoutes, with_routes
 from omniroute.routing.snapshot import KeyGrant, Snapshot
+from omniroute.routing.strategies import checked_options
 from omniroute.storage.accounts import AccountRow
 from omniroute.storage.keys import ApiKey
 from omniroute.storage.models import CustomModelRow
 from omniroute.storage.nodes import NodeRow
+from omniroute.storage.routing import AccountRoutingRow, ProviderRoutingRow
 from omniroute.upstream import auth
 
 log = structlog.get_logger("omniroute.server")
@@ -34,6 +38,9 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     nodes: Sequence[NodeRow] = ()
     models: Sequence[CustomModelRow] = ()
     keys: Sequence[ApiKey] = ()
+    routes: StoredRoutes = StoredRoutes()
+    provider_routing: Sequence[ProviderRoutingRow] = ()
+    account_routing: Sequence[AccountRoutingRow] = ()
 
 
 def build_snapshot(
@@ -46,8 +53,10 @@ def build_snapshot(
     formats: frozenset[str],
     environ: Mapping[str, str],
     version: int,
+    file: ConfigFile | None = None,
 ) -> tuple[Snapshot, tuple[Account, ...]]:
-    """The snapshot, and every account there is, paused ones included."""
+    """The snapshot, and every account there is, paused ones included. ``file`` is asked for combos, aliases and fallback chains
+    only; ConfigError about those."""
     disabled = set(from_file.disabled)
     if not settings.demo_provider:
         disabled.update(p.id for p in catalogue.providers if p.wire == BUILTIN_WIRE)
@@ -57,7 +66,9 @@ def build_snapshot(
     merged = catalogue.merge(
         [*from_file.nodes, *_stored_nodes(stored.nodes, formats)], models, changed=from_file.changed, disabled=disabled
     )
-    accounts = [_stored_account(row, secret) for row, secret in stored.accounts]
+    merged = _with_routing(merged, stored.provider_routing)
+    said = {row.account_id: row for row in stored.account_routing}
+    accounts = [_stored_account(row, secret, said.get(row.id)) for row, secret in stored.accounts]
     accounts += from_file.accounts
     if settings.environment_accounts:
         accounts += environment_accounts(merged, environ, lambda p: p.format in formats and auth.usable(p.auth))
@@ -71,7 +82,30 @@ def build_snapshot(
         schemes=frozenset(auth.registry().names()),
         version=version,
     )
-    return snapshot, tuple(accounts)
+    return with_routes(snapshot, file, stored.routes), tuple(accounts)
+
+
+def _with_routing(catalogue: Catalogue, rows: Sequence[ProviderRoutingRow]) -> Catalogue:
+    """What the operator said about providers at run time. The config file's word about its own nodes stands."""
+    changed: dict[str, Provider] = {}
+    for row in rows:
+        provider = catalogue.by_id(row.provider)
+        if provider is None or provider.origin == "file":
+            continue
+        new: dict[str, Any] = {"tier": _tier(row.tier) or provider.tier}
+        if row.strategy is not None:
+            try:
+                new |= {"strategy": row.strategy, "options": checked_options(row.strategy, row.options)}
+            except ConfigError as error:
+                log.warning("strategy left out", provider=row.provider, reason=error.message)
+        changed[provider.id] = msgspec.structs.replace(provider, **new)
+    if not changed:
+        return catalogue
+    return Catalogue((changed.get(p.id, p) for p in catalogue.providers), catalogue.error_profiles)
+
+
+def _tier(word: str | None) -> Tier | None:
+    return next((tier for tier in TIERS if tier == word), None)
 
 
 def _stored_nodes(rows: Iterable[NodeRow], formats: frozenset[str]) -> list[Provider]:
@@ -95,7 +129,7 @@ def _stored_nodes(rows: Iterable[NodeRow], formats: frozenset[str]) -> list[Prov
     return nodes
 
 
-def _stored_account(row: AccountRow, secret: str | None) -> Account:
+def _stored_account(row: AccountRow, secret: str | None, said: AccountRoutingRow | None) -> Account:
     return Account(
         id=row.id,
         provider=row.provider,
@@ -105,6 +139,8 @@ def _stored_account(row: AccountRow, secret: str | None) -> Account:
         enabled=row.enabled,
         priority=row.priority,
         url_vars=row.url_vars,
+        tier=_tier(said.tier) if said is not None else None,
+        limits=AccountLimits(models=said.models) if said is not None and said.models else NO_LIMITS,
     )
 
 
@@ -119,12 +155,15 @@ def _custom_model(row: CustomModelRow) -> Model:
 
 
 def _by_provider(accounts: Iterable[Account]) -> dict[str, tuple[Account, ...]]:
-    """Enabled accounts by provider; equal priorities keep their order."""
+    """Enabled accounts by provider and priority; of equal ones those with a tier of their own in its order, else as they were."""
     found: dict[str, list[Account]] = {}
     for account in accounts:
         if account.enabled:
             found.setdefault(account.provider, []).append(account)
-    return {provider: tuple(sorted(given, key=lambda a: a.priority)) for provider, given in found.items()}
+    return {
+        provider: tuple(sorted(given, key=lambda a: (a.priority, TIERS.index(a.tier) if a.tier else len(TIERS))))
+        for provider, given in found.items()
+    }
 
 
 def _grants(keys: Iterable[ApiKey], file_keys: Iterable[tuple[FileKey, bytes]]) -> dict[bytes, KeyGrant]:

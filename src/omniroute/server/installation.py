@@ -7,27 +7,35 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from omniroute.catalog.account import Account
 from omniroute.catalog.catalog import Catalogue
 from omniroute.catalog.configured import Configured, configured
 from omniroute.catalog.load import load_catalogue
 from omniroute.core.configfile import ConfigFile, config_path, read_config
+from omniroute.core.errors import ConfigError
 from omniroute.core.ids import Clock
 from omniroute.core.settings import Settings
+from omniroute.routing.routes import StoredRoutes, check_file
 from omniroute.routing.snapshot import Snapshot
 from omniroute.server.assembly import Stored, build_snapshot
 from omniroute.storage.accounts import AccountRepository
+from omniroute.storage.aliases import AliasRepository, ChainRepository
 from omniroute.storage.audit import AuditRepository
+from omniroute.storage.combos import ComboRepository
 from omniroute.storage.db import DATABASE_NAME, Database
 from omniroute.storage.keys import KeyRepository, digest_key
 from omniroute.storage.models import ModelRepository
 from omniroute.storage.nodes import NodeRepository
 from omniroute.storage.password import PasswordStore
+from omniroute.storage.routing import RoutingRepository
 from omniroute.storage.secrets import Secrets, data_directory, load_secrets
 from omniroute.storage.settings import SettingRepository
 from omniroute.storage.vault import Vault
 from omniroute.translation.format import registry as formats
+
+log = structlog.get_logger("omniroute.server")
 
 FIRST_KEY_NAME = "first key"
 
@@ -46,7 +54,10 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
 
     def settings(self, database: Mapping[str, Any] | None = None) -> Settings:
         """Flags, environment, file and (once it is open) database. ConfigError."""
-        file = self.file()
+        return self.settings_with(self.file(), database)
+
+    def settings_with(self, file: ConfigFile | None, database: Mapping[str, Any] | None = None) -> Settings:
+        """The same with a file that was read before."""
         return Settings.load(
             flags=self.flags, environ=self.environ, file=None if file is None else file.settings, database=database
         )
@@ -79,6 +90,10 @@ class Installation:
         self.accounts = AccountRepository(db, vault)
         self.nodes = NodeRepository(db, vault)
         self.models = ModelRepository(db)
+        self.combos = ComboRepository(db)
+        self.aliases = AliasRepository(db)
+        self.chains = ChainRepository(db)
+        self.routing = RoutingRepository(db)
         self.setting_store = SettingRepository(db)
         self.password = PasswordStore(db)
         self.audit = AuditRepository(db)
@@ -87,6 +102,7 @@ class Installation:
         self._catalogue = catalogue
         self._from_file = from_file
         self._version = 0
+        self._digests: dict[str, bytes] = {}
 
     @classmethod
     async def open(cls, launch: Launch, clock: Clock) -> Installation:
@@ -97,7 +113,7 @@ class Installation:
         settings = launch.settings()
         file = launch.file()
         catalogue = load_catalogue()
-        from_file = configured(file, catalogue, formats().names(), launch.environ) if file is not None else Configured()
+        from_file = _configured(file, catalogue, launch.environ)
         db = await Database.open(data_directory(settings), clock=clock)
         try:
             vault = await Vault.open(db, key_text=settings.storage_encryption_key)
@@ -106,6 +122,7 @@ class Installation:
             if settings.initial_password:
                 await self.password.set(settings.initial_password, only_first=True)
             await self.reload()
+            self.tell_problems()
         except BaseException:
             await db.close()
             raise
@@ -115,8 +132,13 @@ class Installation:
         await self.db.close()
 
     def digest(self, key: str) -> bytes:
-        """The keyed hash under which an API key is known."""
-        return digest_key(self.secrets.api_key, key)
+        """The keyed hash under which an API key is known. Those of keys in force are remembered until the next reload."""
+        known = self._digests.get(key)
+        if known is None:
+            known = digest_key(self.secrets.api_key, key)
+            if known in self.snapshot.keys:  # nobody can fill our memory with keys of their own making
+                self._digests[key] = known
+        return known
 
     async def reload(self) -> None:
         """Read what is stored and swap the snapshot; requests under way keep the one they have."""
@@ -126,8 +148,15 @@ class Installation:
             nodes=await self.nodes.list(),
             models=await self.models.list(),
             keys=await self.keys.list(),
+            routes=StoredRoutes(
+                combos=[(row.id, row.name, row.definition) for row in await self.combos.list()],
+                aliases={row.pattern: row.target for row in await self.aliases.list()},
+                chains={row.pattern: row.steps for row in await self.chains.list()},
+            ),
+            provider_routing=await self.routing.providers(),
+            account_routing=await self.routing.accounts(),
         )
-        settings = self.launch.settings(await self.setting_store.get_all())
+        settings = self.launch.settings_with(self.file, await self.setting_store.get_all())
         file_keys = () if self.file is None else self.file.keys
         self._version += 1
         self.snapshot, self.all_accounts = build_snapshot(
@@ -135,11 +164,31 @@ class Installation:
             catalogue=self._catalogue,
             from_file=self._from_file,
             stored=stored,
-            file_keys=[(key, self.digest(key.key)) for key in file_keys],
+            file_keys=[(key, digest_key(self.secrets.api_key, key.key)) for key in file_keys],
             formats=frozenset(formats().names()),
             environ=self.launch.environ,
             version=self._version,
+            file=self.file,
         )
+        self._digests.clear()
+
+    async def reread(self) -> None:
+        """Take over what the config file says now. ConfigError when it is wrong: everything stays as it was then."""
+        file = self.launch.file()
+        from_file = _configured(file, self._catalogue, self.launch.environ)
+        before = self.file, self._from_file
+        self.file, self._from_file = file, from_file
+        try:
+            await self.reload()
+        except ConfigError:
+            self.file, self._from_file = before
+            raise
+        self.tell_problems()
+
+    def tell_problems(self) -> None:
+        """Log what the routes in force lack."""
+        for what, sentence in self.snapshot.problems:
+            log.warning("route incomplete", of=what, reason=sentence)
 
     async def first_key(self) -> str | None:
         """On a fresh installation: make the first API key and give it back, this once. None ever after."""
@@ -154,5 +203,13 @@ def check_config(launch: Launch) -> None:
     """What :meth:`Installation.open` checks before it touches the disk. ConfigError."""
     file = launch.file()
     launch.settings()
-    if file is not None:
-        configured(file, load_catalogue(), formats().names(), launch.environ)
+    _configured(file, load_catalogue(), launch.environ)
+
+
+def _configured(file: ConfigFile | None, catalogue: Catalogue, environ: Mapping[str, str]) -> Configured:
+    """What the file says of providers; its routes are checked too. ConfigError."""
+    if file is None:
+        return Configured()
+    found = configured(file, catalogue, formats().names(), environ)
+    check_file(file)
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import sys
 import threading
 import webbrowser
@@ -55,6 +56,7 @@ async def _serve(launch: Launch, settings: Settings, open_browser: bool) -> int:
             app.front, socks, drain=app.drain, busy=app.busy, settled=app.settled, deadline=settings.drain_timeout
         )
         app.on_shutdown(listener.stop)
+        _reread_on_hangup(app)
         data_dir = app.installation.data_dir
         runtime.write(data_dir, runtime.RunningServer(pid=os.getpid(), url=url, started_at=clock.now()))
         try:
@@ -70,6 +72,34 @@ async def _serve(launch: Launch, settings: Settings, open_browser: bool) -> int:
             runtime.remove(data_dir, os.getpid())
     log.info("stopped")
     return 0
+
+
+def _reread_on_hangup(app: OmniRoute) -> None:
+    """SIGHUP takes the config file over anew; open streams keep the snapshot they began with."""
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is None:
+        return
+    loop = asyncio.get_running_loop()
+    running: set[asyncio.Task[None]] = set()
+    lock = asyncio.Lock()
+
+    async def reread() -> None:
+        async with lock:
+            try:
+                await app.installation.reread()
+            except ConfigError as error:
+                log.error("config file not taken over", reason=error.message)
+            except Exception:
+                log.exception("config file not taken over")
+            else:
+                log.info("config file taken over", version=app.installation.snapshot.version)
+
+    def begin() -> None:
+        task = loop.create_task(reread())
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    loop.add_signal_handler(hangup, begin)
 
 
 async def _greet(app: OmniRoute, url: str) -> None:

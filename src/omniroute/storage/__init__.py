@@ -1,13 +1,16 @@
 """One SQLite file: one writer, many readers, numbered migrations."""
 
 from omniroute.storage.accounts import AccountRepository, AccountRow
+from omniroute.storage.aliases import AliasRepository, AliasRow, ChainRepository, ChainRow
 from omniroute.storage.audit import AuditRepository, AuditRow
+from omniroute.storage.combos import ComboRepository, ComboRow
 from omniroute.storage.db import Database
 from omniroute.storage.directory import data_directory
 from omniroute.storage.keys import ApiKey, KeyRepository, digest_key
 from omniroute.storage.models import CustomModelRow, ModelRepository
 from omniroute.storage.nodes import NodeRepository, NodeRow
 from omniroute.storage.password import PasswordStore
+from omniroute.storage.routing import AccountRoutingRow, ProviderRoutingRow, RoutingRepository
 from omniroute.storage.routing_state import RoutingRow, RoutingStateRepository
 from omniroute.storage.secrets import Secrets, load_secrets, read_admin_token
 from omniroute.storage.settings import SettingRepository
@@ -16,10 +19,17 @@ from omniroute.storage.vault import Vault
 
 __all__ = [
     "AccountRepository",
+    "AccountRoutingRow",
     "AccountRow",
+    "AliasRepository",
+    "AliasRow",
     "ApiKey",
     "AuditRepository",
     "AuditRow",
+    "ChainRepository",
+    "ChainRow",
+    "ComboRepository",
+    "ComboRow",
     "CustomModelRow",
     "Database",
     "KeyRepository",
@@ -27,6 +37,8 @@ __all__ = [
     "NodeRepository",
     "NodeRow",
     "PasswordStore",
+    "ProviderRoutingRow",
+    "RoutingRepository",
     "RoutingRow",
     "RoutingStateRepository",
     "Secrets",
