@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any, Literal
 
 import msgspec
@@ -26,6 +26,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """One setting. ``unit`` is shown to people; ``choices`` limits text; ``minimum``/``maximum`` limit numbers.
 
     ``restart``: takes effect at the next start only. ``secret``: never shown. ``database``: may be edited at run time.
+    ``networks``: the entries of a list are IP addresses or networks.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     restart: bool = False
     secret: bool = False
     database: bool = True
+    networks: bool = False
 
 
 def _define(*settings: Setting) -> dict[str, Setting]:
@@ -70,6 +72,11 @@ SETTINGS: Mapping[str, Setting] = _define(
             minimum=1024, help="Largest request body accepted; more is answered 413."),
     Setting(name="max_answer_size", type="size", default=64 * 1024 * 1024, section="server", env=("OMNIROUTE_MAX_ANSWER_SIZE",), unit="bytes",
             minimum=1024, help="Largest finished (not streamed) answer accepted from an upstream."),
+    Setting(name="bodies_in_flight", type="size", default=512 * 1024 * 1024, section="server", env=("OMNIROUTE_BODIES_IN_FLIGHT",),
+            unit="bytes", minimum=0, help="Request bodies held at one time, all together; more wait. 0 means no limit. A body takes "
+            "several times its size while it is translated."),
+    Setting(name="body_wait", type="number", default=10.0, section="server", env=("OMNIROUTE_BODY_WAIT",), unit="seconds", minimum=0,
+            help="How long a request waits for its share of bodies_in_flight before it is answered 503."),
     Setting(name="drain_timeout", type="number", default=30.0, section="server", env=("OMNIROUTE_DRAIN_TIMEOUT",), unit="seconds", minimum=0,
             help="How long open streams may go on after SIGTERM.", restart=True),
     Setting(name="cors_origins", type="list", default=(), section="server", env=("CORS_ORIGINS", "CORS_ORIGIN"),
@@ -86,6 +93,12 @@ SETTINGS: Mapping[str, Setting] = _define(
             database=False, help="Key that encrypts provider credentials; default: a key file beside the database.", restart=True),
     Setting(name="auth_cookie_secure", type="boolean", default=None, section="security", env=("AUTH_COOKIE_SECURE",),
             help="Mark the session cookie Secure; default: when the request came over TLS.", restart=True),
+    Setting(name="ip_allow", type="list", default=(), section="security", env=("OMNIROUTE_IP_ALLOW",), networks=True,
+            help="IP addresses and networks that may call this server; empty means all. Direct calls from this machine always may."),
+    Setting(name="ip_block", type="list", default=(), section="security", env=("OMNIROUTE_IP_BLOCK",), networks=True,
+            help="IP addresses and networks that may not, even if ip_allow has them. Direct calls from this machine always may."),
+    Setting(name="trusted_proxies", type="list", default=(), section="security", env=("OMNIROUTE_TRUSTED_PROXIES",), networks=True,
+            help="Reverse proxies whose X-Forwarded-For is believed, for ip_allow and ip_block."),
     Setting(name="enable_request_logs", type="boolean", default=False, section="logs", env=("ENABLE_REQUEST_LOGS",),
             help="Write one process-log line for each model request."),
     Setting(name="connect_timeout", type="number", default=10.0, section="timeouts", env=("OMNIROUTE_CONNECT_TIMEOUT",), unit="seconds", minimum=0.1,
@@ -101,10 +114,28 @@ SETTINGS: Mapping[str, Setting] = _define(
     Setting(name="keepalive_interval", type="number", default=15.0, section="timeouts", env=("OMNIROUTE_KEEPALIVE_INTERVAL",), unit="seconds",
             minimum=0, help="Send the dialect's ping to a waiting stream client this often, once the stream has begun; 0 switches it off."),
     Setting(name="outbound_proxy", type="text", default=None, section="network", env=("OMNIROUTE_PROXY",),
-            help="Proxy URL for all upstream calls (http, https, socks5); default: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY."),
+            help="Proxy URL for all upstream calls (http, https, socks5), or direct for none; default: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and "
+            "NO_PROXY. API keys, combos, accounts and providers can have their own."),
     Setting(name="media_private_hosts", type="list", default=(), section="network", env=("OMNIROUTE_MEDIA_PRIVATE_HOSTS",),
             help="Hosts with private addresses (name or name:port) from which images and documents in requests may be fetched for "
             "upstreams that take no URLs; public ones always may."),
+    Setting(name="idempotency", type="text", default="marked", section="requests", env=("OMNIROUTE_IDEMPOTENCY",),
+            choices=("off", "marked", "retries"),
+            help="Which requests share the answer of an equal one under way or just finished: marked = those with an Idempotency-Key, "
+            "and the repeated tries of SDKs that count them; retries = with the first tries of such SDKs too."),
+    Setting(name="system_prompt", type="text", default=None, section="requests", env=("OMNIROUTE_SYSTEM_PROMPT",),
+            help="System prompt given to every chat request; unset gives none. An API key can have one of its own as well."),
+    Setting(name="system_prompt_position", type="text", default="prepend", section="requests", env=("OMNIROUTE_SYSTEM_PROMPT_POSITION",),
+            choices=("prepend", "append", "replace"), help="Where system_prompt stands: before or behind the client's own, or in its place."),
+    Setting(name="reasoning_mode", type="text", default="passthrough", section="requests", env=("OMNIROUTE_REASONING_MODE",),
+            choices=("passthrough", "auto", "custom", "adaptive"),
+            help="How much models think: passthrough = as the client says; auto = as the model does by itself; custom = by "
+            "reasoning_budget or reasoning_effort; adaptive = more for long conversations with tools, up to these."),
+    Setting(name="reasoning_budget", type="integer", default=None, section="requests", env=("OMNIROUTE_REASONING_BUDGET",), unit="tokens",
+            minimum=1, help="Tokens of thinking in the modes custom and adaptive; where a model knows only levels, the nearest one."),
+    Setting(name="reasoning_effort", type="text", default="medium", section="requests", env=("OMNIROUTE_REASONING_EFFORT",),
+            choices=("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+            help="Level of thinking in the modes custom and adaptive when reasoning_budget is not set."),
     Setting(name="strict_translation", type="boolean", default=False, section="translation", env=("OMNIROUTE_STRICT_TRANSLATION",),
             help="Refuse a request with 400, naming the field, when part of what it asks for would be lost in translation."),
     Setting(name="combo_strategy", type="text", default="fill-first", section="routing", env=("OMNIROUTE_COMBO_STRATEGY",), choices=STRATEGIES,
@@ -152,6 +183,8 @@ def parse(setting: Setting, raw: Any) -> Any:
         value = _PARSERS[setting.type](raw)
     except (ValueError, TypeError):
         raise ConfigError(f"{setting.name}: {raw!r} is not a valid {setting.type}") from None
+    if setting.networks:
+        _check_networks(setting, value)
     if setting.choices and value not in setting.choices:
         raise ConfigError(f"{setting.name}: {value!r} is not one of {', '.join(setting.choices)}")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -160,6 +193,14 @@ def parse(setting: Setting, raw: Any) -> Any:
         if setting.maximum is not None and value > setting.maximum:
             raise ConfigError(f"{setting.name}: {value} is above {setting.maximum:g}")
     return value
+
+
+def _check_networks(setting: Setting, entries: tuple[str, ...]) -> None:
+    for entry in entries:
+        try:
+            ip_network(entry, strict=False)
+        except ValueError:
+            raise ConfigError(f"{setting.name}: {entry!r} is not an IP address or network (such as 10.0.0.0/8)") from None
 
 
 def _boolean(raw: Any) -> bool:
