@@ -15,6 +15,7 @@ from omniroute.catalog.schema import (
     Auth,
     ErrorRule,
     Family,
+    FaultRule,
     Kind,
     LongContext,
     Model,
@@ -173,6 +174,7 @@ class ProviderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     quota: Quota | None = None
     errors: tuple[ErrorRule, ...] = ()
     error_profiles: tuple[str, ...] = ()
+    error_rules: tuple[FaultRule, ...] = ()
     notes: tuple[str, ...] = ()
 
     def record(self, models: ModelsFile) -> Provider:
@@ -206,6 +208,7 @@ class ProviderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             quota=self.quota,
             errors=self.errors,
             error_profiles=self.error_profiles,
+            error_rules=self.error_rules,
             private=self.private,
             notes=self.notes,
         )

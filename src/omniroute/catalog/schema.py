@@ -106,6 +106,51 @@ class ErrorRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     note: str | None = None
 
 
+Reset = Literal["midnight_utc", "midnight_pacific", "midnight_china", "next_month"]
+
+
+class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An answer that the shared vocabulary of errors gets wrong, as the classifier evaluates it. All conditions given must hold:
+
+    status    what was answered: one or several; 200 = an error inside a success
+    code      machine words, any of which stands in the body (compared without case)
+    text      phrases, any of which stands in the message (without case); needs a status
+    has       a field that stands anywhere in the body
+    headers   name → value; ``*`` stands for anything
+    given     classes, one of which the shared vocabulary would say
+
+    The consequence: the class ``kind`` (none = the shared one) and, where they differ from what the class implies, ``scope`` and
+    ``verdict``; ``reset``: when the limit comes back if the answer does not say; ``cooldown``: seconds to leave it alone if that
+    is not known either.
+    """
+
+    status: int | tuple[int, ...] = ()
+    code: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    has: str | None = None
+    headers: dict[str, str] = {}
+    given: tuple[ErrorClass, ...] = ()
+    kind: ErrorClass | None = None
+    scope: Literal["request", "model", "account", "provider"] | None = None
+    verdict: Literal["retry", "next_account", "next_target", "return"] | None = None
+    reset: Reset | None = None
+    cooldown: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.statuses or self.code or self.headers or self.given):
+            raise ValueError("a rule needs a status, code, header or given class")
+        if self.text and not self.statuses:
+            raise ValueError("text is believed only beside a status")
+        if self.kind is None and not self.given:
+            raise ValueError("a rule without a kind needs a given class")
+        if self.cooldown is not None and self.cooldown <= 0:
+            raise ValueError("cooldown must be positive")
+
+    @property
+    def statuses(self) -> tuple[int, ...]:
+        return (self.status,) if isinstance(self.status, int) else self.status
+
+
 class UsageEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where a provider tells what is left of an account; ``fields`` describes the answer."""
 
@@ -137,6 +182,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     what stands there when nobody says otherwise.
     ``origin``: the catalogue, or a node the operator added (database or config file).
     ``private``: loopback and private addresses are allowed.
+    ``errors`` and ``error_profiles`` tell people what its errors mean; ``error_rules`` are what the classifier goes by, in order.
     ``resilience``: False switches retries, cooldowns, breakers and limits off.
     ``strategy`` orders its accounts (None: the ``account_strategy`` setting), with ``options`` for that strategy's fields.
     """
@@ -170,6 +216,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quota: Quota | None = None
     errors: tuple[ErrorRule, ...] = ()
     error_profiles: tuple[str, ...] = ()
+    error_rules: tuple[FaultRule, ...] = ()
     origin: Literal["catalogue", "database", "file"] = "catalogue"
     private: bool = False
     resilience: bool = True

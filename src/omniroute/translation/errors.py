@@ -131,7 +131,7 @@ def _fault_code(error: Fault, status: int) -> str:
 def error_in_body(value: Any) -> tuple[int, str, str] | None:
     """(HTTP status it stands for, code word, message) when a parsed 200 body is an error, None when it may be an answer.
 
-    Knows {error{…}}, [{error{…}}], {error: text}, {detail}, {message}, {errors: […]}, {type: "error"} and {base_resp{…}}.
+    Knows {error{…}}, [{error{…}}], {error: text}, {detail}, {message}, {msg}, {errors: […]}, {type: "error"} and {base_resp{…}}.
     """
     if isinstance(value, list):
         return error_in_body(value[0]) if len(value) == 1 else None
@@ -145,7 +145,12 @@ def error_in_body(value: Any) -> tuple[int, str, str] | None:
         return _read_error(error, value)
     if value.get("type") == "error" or _only(value):
         listed = value.get("errors")
-        found = value.get("detail") or value.get("message") or (listed[0] if isinstance(listed, list) and listed else None)
+        found = (
+            value.get("detail")
+            or value.get("message")
+            or value.get("msg")
+            or (listed[0] if isinstance(listed, list) and listed else None)
+        )
         if found or value.get("type") == "error":
             return _read_error(found or {}, value)
     return None

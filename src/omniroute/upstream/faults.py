@@ -1,7 +1,8 @@
 """What an upstream's error means: its class, what it speaks about, where the request may go next, and when to come back.
 
-The order of evidence: machine-readable codes, then the message (only where the status agrees, so that a quoted word decides
-nothing), then the status alone. Scope and verdict follow from the class and the status, in one table.
+The order of evidence: the provider's own rules (data of the catalogue), machine-readable codes, then the message (only where the
+status agrees, so that a quoted word decides nothing), then the status alone. Scope and verdict follow from the class and the
+status, in one table, unless a rule says otherwise.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from omniroute.catalog.schema import Provider
+from omniroute.catalog.schema import FaultRule, Provider
 from omniroute.core.errors import Scope, UpstreamStatus, Verdict
 from omniroute.core.ids import Clock, SystemClock
 from omniroute.upstream import reset_time
 from omniroute.upstream.call import Headers
 from omniroute.upstream.error_body import details, error_text, is_html, presentable
+from omniroute.upstream.error_rules import Evidence, first_match, reset_seconds
 from omniroute.upstream.signals import by_code, by_message, speaks_of_one_model, status_of
 
 __all__ = ["classify_reply", "classify_stream_error", "error_text"]
@@ -71,12 +73,16 @@ def classify_reply(
     message, code, kind_word = error_text(body)
     if is_html(body):
         kind = _html_kind(status, body)
-    else:
-        kind = by_code(status, _codes(body, code, kind_word)) or by_message(status, message) or _default(status)
-    if _daily_pool(body):
-        wait = reset_time.midnight("America/Los_Angeles", now)
-        return _fault("quota_exhausted", status, message, provider, scope=Scope.MODEL, wait=wait)
-    return _fault(kind, status, message, provider, wait=_wait(kind, headers, body, message, now), code=code)
+        return _fault(kind, status, message, provider, wait=_wait(kind, headers, body, message, now))
+    codes = _codes(body, code, kind_word)
+    kind = by_code(status, codes) or by_message(status, message) or _default(status)
+    rule = first_match(provider.error_rules, Evidence(status, codes, message, headers, body, kind))
+    if rule is None and _daily_pool(body):
+        tomorrow = reset_time.midnight("America/Los_Angeles", now)
+        return _fault("quota_exhausted", status, message, provider, scope=Scope.MODEL, wait=tomorrow)
+    kind = (rule and rule.kind) or kind
+    wait = _wait(kind, headers, body, message, now)
+    return _fault(kind, status, message, provider, wait=_at_calendar(wait, rule, now), code=code, rule=rule)
 
 
 def classify_stream_error(
@@ -84,10 +90,23 @@ def classify_stream_error(
 ) -> UpstreamStatus:
     """The same for an error that came inside a stream or a 200: ``status`` is what it stands for (0 or a success = not known)."""
     now = (clock or SystemClock()).now()
+    stated = status
     if status < 400:
         status = status_of(code) or 502
     kind = by_code(status, [code]) or by_message(status, message) or _default(status)
-    return _fault(kind, status, presentable(message), provider, wait=_wait(kind, [], b"", message, now), code=code or None)
+    rule = first_match(provider.error_rules, Evidence(stated, [code], message, [], b"", kind))
+    if rule is None and stated < 400:
+        rule = first_match(provider.error_rules, Evidence(status, [code], message, [], b"", kind))
+    kind = (rule and rule.kind) or kind
+    wait = _at_calendar(_wait(kind, [], b"", message, now), rule, now)
+    return _fault(kind, status, presentable(message), provider, wait=wait, code=code or None, rule=rule)
+
+
+def _at_calendar(wait: float | None, rule: FaultRule | None, now: float) -> float | None:
+    """The rule's calendar speaks where the answer does not."""
+    if wait is not None or rule is None or rule.reset is None:
+        return wait
+    return min(reset_seconds(rule.reset, now), reset_time.LONGEST)
 
 
 def _wait(kind: str, headers: Headers, body: bytes, message: str, now: float) -> float | None:
@@ -143,8 +162,11 @@ def _fault(
     scope: Scope | None = None,
     wait: float | None = None,
     code: str | None = None,
+    rule: FaultRule | None = None,
 ) -> UpstreamStatus:
     consequence = CONSEQUENCES[kind]
+    if rule is not None and rule.scope is not None:
+        scope = Scope(rule.scope)
     if scope is None:
         scope = consequence.scope
         one_server = kind == "server_error" and status not in _PROVIDER_WIDE
@@ -156,8 +178,10 @@ def _fault(
         http_status=consequence.status or _status_for_clients(kind, status),
         error_code=_error_code(kind, code) or UpstreamStatus.code,
         scope=scope,
-        verdict=consequence.verdict,
+        verdict=Verdict(rule.verdict) if rule is not None and rule.verdict is not None else consequence.verdict,
         retry_after=wait,
+        cooldown=rule.cooldown if rule is not None else None,
+        upstream_status=status,
     )
 
 
