@@ -253,13 +253,13 @@ class _Resolver:
         return Group(name=name, members=leaves, strategy="fill-first"), "bare", f"bare by tier: {order}"
 
     def _granted(self, combo: str) -> bool:
-        """The key's models name this combo: all of its targets are meant, within the key's providers."""
-        return self.grant is not None and any(_fits(entry, {combo}) for entry in self.grant.models)
+        """The key names this combo, as one or among its models: all of its targets are meant, within the key's providers."""
+        return self.grant is not None and any(_fits(entry, {combo}) for entry in (*self.grant.combos, *self.grant.models))
 
     def _permits(self, one: Target, granted: bool) -> bool:
         if self.grant is None:
             return True
-        grant = msgspec.structs.replace(self.grant, models=()) if granted and self.grant.models else self.grant
+        grant = msgspec.structs.replace(self.grant, models=(), combos=()) if granted else self.grant
         return allows(grant, one.provider, one.model)
 
     def _forbidden(self) -> Forbidden:
@@ -313,11 +313,12 @@ def tier_of(snapshot: Snapshot, provider: Provider) -> Tier:
 
 
 def allows(grant: KeyGrant, provider: Provider, model: str) -> bool:
-    """The key's limits permit this model of this provider. A model entry may be ``prefix/model``, a bare id, or end in ``*``."""
+    """The key's limits permit this model of this provider by itself. A model entry may be ``prefix/model``, a bare id, or end in
+    ``*``."""
     if grant.providers and not any(word in grant.providers for word in provider.prefixes()):
         return False
     if not grant.models:
-        return True
+        return not grant.combos
     names = {model, *(f"{word}/{model}" for word in provider.prefixes())}
     return any(_fits(entry, names) for entry in grant.models)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
-from omniroute.catalog.account import Account
+from omniroute.catalog.account import Account, Secret
 from omniroute.catalog.catalog import Catalogue
 from omniroute.catalog.schema import Provider
 from omniroute.core.settings import Settings
@@ -14,17 +15,25 @@ from omniroute.routing.combo import Alias, Chain, Combo
 
 
 class KeyGrant(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client key may do. Empty ``models``/``providers`` mean no limit; model entries may end in ``*``.
+    """What a client key may do. Empty ``models``, ``combos`` and ``providers`` mean no limit; entries of the first two may end in
+    ``*``. With models or combos it may use these only; a combo named there may use all its steps, within ``providers``.
 
-    ``digest`` is the keyed hash of the key, ``expires_at`` unix seconds or None.
+    ``digest`` is the keyed hash of the key, ``expires_at`` unix seconds or None. ``rpm``: requests per minute, ``streams``: streams
+    open at once. ``system_prompt`` goes with each of its requests; ``proxy`` is the outbound proxy URL (or ``direct``) of its calls.
     """
 
     id: str
     name: str
     digest: bytes
     models: tuple[str, ...] = ()
+    combos: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
     expires_at: float | None = None
+    rpm: int | None = None
+    streams: int | None = None
+    system_prompt: str | None = None
+    system_prompt_position: Literal["prepend", "append", "replace"] = "prepend"
+    proxy: Secret | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
