@@ -22,7 +22,7 @@ from omniroute.routing.plan import Attempt
 from omniroute.translation.errors import error_in_body
 from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.request import Translated
-from omniroute.translation.response import Answer, answer_as_stream, stream_as_answer, translate_answer
+from omniroute.translation.response import Answer, answer_as_stream, passes, stream_as_answer, translate_answer
 from omniroute.translation.stream import bridge_for, gathering_bridge
 from omniroute.upstream import faults
 from omniroute.upstream.call import Call, Reply, Transport
@@ -33,6 +33,8 @@ _ERROR_BODY_LIMIT = 1024 * 1024
 
 class Try:
     """Everything one attempt holds. :meth:`run` either answers the client or raises a Fault before the commit point."""
+
+    canonical = False  # whoever runs it needs the answer in canonical form
 
     def __init__(
         self,
@@ -195,6 +197,12 @@ class Try:
     # -- finished answers ------------------------------------------------------------------------------------------
 
     async def _finish(self, body: bytes) -> None:
+        if self._passes():
+            certain, usage = passes(body, self.upstream)
+            if certain:
+                self.report.answered(usage, "stop")
+                await self._send(body)
+                return
         self._refuse_error(body)
         await self.respond(translate_answer(body, self.context.format, self.upstream, self.meta()))
 
@@ -215,8 +223,15 @@ class Try:
         """Send the finished answer."""
         self.keep(answer)
         self.report.answered(answer.usage, answer.stop)
-        headers = [JSON_TYPE, *decision_headers(self.context, self.attempt)]
-        await self.context.exchange.respond(200, headers, answer.body)
+        await self._send(answer.body)
+
+    async def _send(self, body: bytes) -> None:
+        await self.context.exchange.respond(200, [JSON_TYPE, *decision_headers(self.context, self.attempt)], body)
+
+    def _passes(self) -> bool:
+        """Nobody needs the answer read: the client gets its very bytes, and nothing of it is kept."""
+        same = self.context.format is self.upstream and not self.canonical
+        return same and self._watch is None and not self.attempt.target.profile.quirks.think_tags
 
     def keep(self, answer: Answer) -> None:
         """What the next turn will need of it, where the client cannot carry that."""

@@ -17,7 +17,7 @@ from omniroute.core.errors import OmniRouteError
 from omniroute.core.registry import Registry
 from omniroute.ir.caps import Profile
 from omniroute.ir.request import ChatRequest
-from omniroute.ir.response import ChatResponse
+from omniroute.ir.response import ChatResponse, Usage
 from omniroute.translation.replay_reasoning import Recall
 from omniroute.translation.rules import Rules
 
@@ -100,6 +100,21 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     deleted: Callable[[str], bytes]
 
 
+class Passing(msgspec.Struct, frozen=True, kw_only=True):
+    """How to tell, without parsing all of it, that the body of an upstream is a finished answer of this dialect.
+
+    answer      the top-level array the answer stands in
+    holders     each element has an object under one of these names; () = its elements may be anything, also none
+    usage       the top-level member that states the usage
+    read_usage  that member's value → usage, None when it states none
+    """
+
+    answer: bytes
+    holders: tuple[bytes, ...] = ()
+    usage: bytes = b"usage"
+    read_usage: Callable[[Any], Usage | None]
+
+
 class Format(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format.
 
@@ -129,6 +144,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     replay            changes that put remembered reasoning back into an unparsed body, None where clients carry it themselves
     gathered          the finished answer in the last vendor-only event of a stream (None: it holds none), None = no such event
     history           how a request goes on from an earlier response, None where the dialect is stateless
+    passing           how a finished answer is told at a glance when it is handed on as it is, None = it is parsed
     """
 
     name: str
@@ -158,6 +174,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     replay: Callable[[Envelope, Recall], Changes] | None = None
     gathered: Callable[[bytes], bytes | None] | None = None
     history: History | None = None
+    passing: Passing | None = None
 
 
 @cache

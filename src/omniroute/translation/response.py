@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
+from omniroute._fast.answer import glance
 from omniroute._fast.codec import Bridge, Collector, Replayer
 from omniroute.core import json
 from omniroute.core.errors import Scope, TruncatedStream, UpstreamStatus
@@ -41,6 +42,17 @@ def translate_answer(body: bytes, client: Format, upstream: Format, meta: Stream
     if client.name != upstream.name or meta.think_tags:
         body = client.encode_response(response, meta.named(client.id_prefix))
     return Answer(body=body, response=response)
+
+
+def passes(body: bytes, format: Format) -> tuple[bool, Usage | None]:
+    """Whether ``body`` is certainly a finished answer of ``format``, by a look that parses its usage only, and that usage.
+
+    (False, None) of anything else: then parsing must tell what it is."""
+    how = format.passing
+    raw = glance(body, how.answer, how.holders, how.usage) if how is not None else None
+    if how is None or raw is None:
+        return False, None
+    return True, how.read_usage(json.loads(raw)) if raw else None
 
 
 def joined_answer(answers: Sequence[ChatResponse], client: Format, meta: StreamMeta) -> Answer:

@@ -33,6 +33,7 @@ def choices_to_make(request: ChatRequest, upstream: Format, profile: Profile) ->
 class Branch(Try):
     """A try whose answer is one of several; it is kept, not sent."""
 
+    canonical = True
     answer: Answer | None = None
 
     async def respond(self, answer: Answer) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from omniroute._fast.anthropic import AnthropicDecoder, AnthropicEncoder
 from omniroute._fast.codec import Decoder, Encoder
-from omniroute.translation.format import Format, StreamMeta
+from omniroute.translation.format import Format, Passing, StreamMeta
 from omniroute.translation.formats.anthropic.errors import encode_error, error_status
 from omniroute.translation.formats.anthropic.inplace import adjust, wants_usage
 from omniroute.translation.formats.anthropic.request import decode_request, encode_request
-from omniroute.translation.formats.anthropic.response import decode_response, encode_response
+from omniroute.translation.formats.anthropic.response import decode_response, decode_usage, encode_response
 from omniroute.translation.formats.anthropic.rules import RULES
 
 __all__ = ["FORMAT"]
@@ -37,6 +37,7 @@ FORMAT = Format(
     encode_error=encode_error,
     error_status=error_status,
     adjust=adjust,
+    passing=Passing(answer=b"content", read_usage=decode_usage),
     wants_usage=wants_usage,
     default_headers={"anthropic-version": "2023-06-01"},
     forward_headers=frozenset({"anthropic-version", "anthropic-beta"}),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from omniroute._fast.codec import Decoder, Encoder
 from omniroute._fast.openai_chat import OpenAIChatDecoder, OpenAIChatEncoder
 from omniroute.translation.answers import custom_tools
-from omniroute.translation.format import Format, StreamMeta
+from omniroute.translation.format import Format, Passing, StreamMeta
 from omniroute.translation.formats.openai_chat.errors import encode_error, error_status
 from omniroute.translation.formats.openai_chat.inplace import adjust, wants_usage
 from omniroute.translation.formats.openai_chat.replay import replay
 from omniroute.translation.formats.openai_chat.request import decode_request, encode_request
-from omniroute.translation.formats.openai_chat.response import decode_response, encode_response
+from omniroute.translation.formats.openai_chat.response import decode_response, decode_usage, encode_response
 from omniroute.translation.formats.openai_chat.rules import RULES
 
 __all__ = ["FORMAT"]
@@ -42,5 +42,6 @@ FORMAT = Format(
     adjust=adjust,
     wants_usage=wants_usage,
     replay=replay,
+    passing=Passing(answer=b"choices", holders=(b"message", b"delta"), read_usage=decode_usage),
     forward_headers=frozenset({"openai-organization", "openai-project"}),
 )

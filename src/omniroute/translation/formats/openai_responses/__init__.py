@@ -5,14 +5,14 @@ from __future__ import annotations
 from omniroute._fast.codec import Decoder, Encoder
 from omniroute._fast.openai_responses import OpenAIResponsesDecoder, OpenAIResponsesEncoder
 from omniroute.core import json
-from omniroute.translation.format import Format, StreamMeta
+from omniroute.translation.format import Format, Passing, StreamMeta
 from omniroute.translation.formats.openai_responses.calls import finisher, native_kind
 from omniroute.translation.formats.openai_responses.echo import client_tools, echo
 from omniroute.translation.formats.openai_responses.errors import encode_error, error_status
 from omniroute.translation.formats.openai_responses.history import HISTORY
 from omniroute.translation.formats.openai_responses.inplace import adjust, wants_usage
 from omniroute.translation.formats.openai_responses.request import decode_request, encode_request
-from omniroute.translation.formats.openai_responses.response import decode_response, encode_response, gathered
+from omniroute.translation.formats.openai_responses.response import decode_response, decode_usage, encode_response, gathered
 from omniroute.translation.formats.openai_responses.rules import NAME, RULES
 
 __all__ = ["FORMAT"]
@@ -52,6 +52,7 @@ FORMAT = Format(
     encode_error=encode_error,
     error_status=error_status,
     adjust=adjust,
+    passing=Passing(answer=b"output", read_usage=decode_usage),
     wants_usage=wants_usage,
     gathered=gathered,
     history=HISTORY,
