@@ -4,6 +4,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-de
 WORKDIR /src
 COPY pyproject.toml setup.cfg hatch_build.py README.md LICENSE ./
 COPY src ./src
+COPY dashboard ./dashboard
 RUN python -m venv /app/venv && CFLAGS=-g0 /app/venv/bin/pip install --no-cache-dir .
 
 # The same Python without the compiler.

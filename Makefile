@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 COMPILED := $(wildcard src/omniroute/_fast/*.pyx src/omniroute/_fast/*.pxd)
+PAGES := $(shell find dashboard -type f -not -path '*/node_modules/*')
 ARGS ?=
 SAN ?=
 
@@ -25,7 +26,7 @@ BUILD_ENV := CFLAGS="-O1 -g -fsanitize=address -fno-omit-frame-pointer" LDFLAGS=
 RUN_ENV = LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
 endif
 
-.PHONY: help run test fuzz lint bench bench-peers soak agents docs wheel clean
+.PHONY: help run test fuzz lint bench bench-peers soak agents dashboard docs wheel clean
 
 help:
 	@echo 'make run     start the server on http://127.0.0.1:20128 (ARGS="--port 9000" passes flags)'
@@ -35,14 +36,15 @@ help:
 	@echo 'make bench   measure the server beside nginx on this machine (ARGS="--quick"; make bench-peers: beside other proxies)'
 	@echo 'make soak    half an hour of mixed traffic: is memory flat, does the ledger agree with the bill (ARGS="--minutes 5")'
 	@echo 'make agents  run Claude Code, Codex and Gemini CLI through a tool loop against every other dialect'
+	@echo 'make dashboard  build the dashboard alone (make run and make test do it when its sources changed)'
 	@echo 'make docs    write the settings tables of docs/configuration.md'
 	@echo 'make wheel   build the source archive, and the wheel from it, into dist/'
 	@echo 'make clean   remove everything make made; your data directory is not touched'
 
-run: $(PACKAGE)
+run: $(PACKAGE) $(STAMPS)/dashboard
 	@exec env $(RUN_ENV) $(BIN)/omniroute serve --no-open $(ARGS)
 
-test: $(PACKAGE) $(STAMPS)/test
+test: $(PACKAGE) $(STAMPS)/dashboard $(STAMPS)/test
 	$(RUN_ENV) $(BIN)/python -m pytest $(ARGS)
 
 # Needs Clang; builds its own extensions below build/fuzz. Not part of the gate.
@@ -55,6 +57,7 @@ lint: $(PACKAGE) $(STAMPS)/lint
 	$(BIN)/mypy
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint $(COMPILED)
 	@mkdir -p build/cython
+	$(BIN)/python hatch_build.py check
 	$(BIN)/cython -3 -Werror -I src --output-file build/cython $(filter %.pyx,$(COMPILED))
 
 bench: $(PACKAGE)
@@ -72,6 +75,8 @@ soak: $(PACKAGE)
 agents: $(PACKAGE) $(STAMPS)/test
 	$(BIN)/python tests/agents/run.py $(ARGS)
 
+dashboard: $(STAMPS)/dashboard
+
 docs: $(PACKAGE)
 	$(BIN)/python docs/settings_table.py
 
@@ -83,6 +88,7 @@ wheel: $(PACKAGE)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/omniroute/catalog/catalog.json
+	rm -rf dashboard/node_modules src/omniroute/server/static
 	rm -f src/omniroute/_fast/*.so src/omniroute/_fast/*.c
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -93,6 +99,11 @@ $(STAMPS)/venv: .ci/venv
 $(STAMPS)/build $(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/%: pyproject.toml $(STAMPS)/venv
 	@echo 'Installing the packages of the "$*" group'
 	@$(PIP) --group $*
+	@touch $@
+
+$(STAMPS)/dashboard: $(PAGES) hatch_build.py $(STAMPS)/build
+	@echo 'Building the dashboard'
+	@$(BIN)/python hatch_build.py
 	@touch $@
 
 $(PACKAGE): pyproject.toml setup.cfg $(COMPILED) $(STAMPS)/build

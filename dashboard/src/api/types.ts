@@ -1,0 +1,106 @@
+// Shapes of the admin API that several pages read.
+
+export type Tier = "subscription" | "api_key" | "cheap" | "free";
+
+export interface Account {
+  id: string;
+  provider: string;
+  provider_name: string;
+  prefix: string;
+  tier: Tier | null;
+  name: string;
+  source: "database" | "file" | "environment" | "builtin";
+  enabled: boolean;
+  priority: number;
+  url_vars: Record<string, string>;
+  secret_hint: string | null;
+  state: string;
+  created_at: number | null;
+  last_test_at: number | null;
+  last_error: string | null;
+  read_only: boolean;
+}
+
+export interface Provider {
+  id: string;
+  prefix: string;
+  name: string;
+  tier: Tier;
+  kinds: string[];
+  format: string;
+  auth: string;
+  needs_key: boolean;
+  env_keys: string[];
+  url_vars: string[];
+  website: string | null;
+  status: string | null;
+  origin: string;
+  state: "connected" | "not connected" | "not supported";
+  accounts: number;
+  models: number;
+}
+
+export interface TestResult {
+  ok: boolean;
+  status: number;
+  message: string;
+  first_token_ms: number | null;
+  model: string | null;
+}
+
+/** One try, a row of the ledger. Milliseconds, US dollars. */
+export interface Try {
+  id: number;
+  request_id: string;
+  attempt: number;
+  started_at: number;
+  key_id: string | null;
+  account_id: string | null;
+  provider: string;
+  model: string;
+  combo: string | null;
+  decision: string;
+  client_format: string;
+  upstream_format: string;
+  stream: boolean;
+  fallback: boolean;
+  hedge: boolean;
+  status: number;
+  outcome: "open" | "ok" | "error" | "aborted" | "truncated";
+  error_kind: string | null;
+  input_tokens: number;
+  cached_tokens: number;
+  written_tokens: number;
+  output_tokens: number;
+  reasoning_tokens: number;
+  estimated: boolean;
+  cost_usd: number | null;
+  shadow_cost_usd: number | null;
+  price_basis: string;
+  queue_ms: number | null;
+  connect_ms: number | null;
+  ttft_ms: number | null;
+  total_ms: number;
+  bytes_in: number;
+  bytes_out: number;
+  session_id: string | null;
+  agent_id: string | null;
+}
+
+/** Sums over one group; `attempts` counts rows, `unpriced` those of unknown price. */
+export interface Totals {
+  group: string | null;
+  requests: number;
+  attempts: number;
+  errors: number;
+  input_tokens: number;
+  cached_tokens: number;
+  written_tokens: number;
+  output_tokens: number;
+  reasoning_tokens: number;
+  cost_usd: number;
+  shadow_cost_usd: number;
+  unpriced: number;
+}
+
+export const TIERS: Record<Tier, string> = { subscription: "Subscription", api_key: "API key", cheap: "Cheap", free: "Free" };

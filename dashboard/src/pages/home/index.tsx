@@ -1,0 +1,158 @@
+import type { Page } from "../../app/pages";
+import { useSession } from "../../app/session";
+import type { Listing } from "../../api/client";
+import { withQuery } from "../../api/client";
+import { useResource } from "../../api/resource";
+import type { Account, Totals, Try } from "../../api/types";
+import { Badge, Copy, Time } from "../../ui/basics";
+import { count, lasting, money, percent, span } from "../../ui/format";
+import { AccountState, Outcome } from "../../ui/outcome";
+import { Card, Figure, Loaded, PageHead } from "../../ui/states";
+import { type Column, Table } from "../../ui/table";
+
+interface Health {
+  version: string;
+  uptime_seconds: number;
+  in_flight: number;
+  draining: boolean;
+  providers: { known: number; connected: number };
+  accounts: number;
+  recorder: { dropped: number; failing_since: number | null; last_error: string | null };
+}
+
+const midnight = () => Math.floor(new Date().setHours(0, 0, 0, 0) / 1000);
+
+function Strip() {
+  const health = useResource<Health>("/api/monitoring/health", 5000);
+  return (
+    <Loaded of={health}>
+      {(data) => (
+        <p class="row" role="status">
+          <Badge tone={data.draining ? "warn" : "good"}>{data.draining ? "shutting down" : "serving"}</Badge>
+          <span>
+            {data.in_flight} in flight · up {lasting(data.uptime_seconds)} · {data.providers.connected} providers, {data.accounts} accounts
+          </span>
+          {data.recorder.failing_since !== null && <Badge tone="bad">the ledger cannot be written: {data.recorder.last_error}</Badge>}
+          {data.recorder.dropped > 0 && <Badge tone="bad">{data.recorder.dropped} ledger rows lost</Badge>}
+        </p>
+      )}
+    </Loaded>
+  );
+}
+
+function Today() {
+  const since = midnight();
+  const totals = useResource<Listing<Totals>>(withQuery("/api/usage/totals", { since }), 10_000);
+  return (
+    <Loaded of={totals}>
+      {({ data: [sum] }) =>
+        sum && (
+          <div class="figures">
+            <Figure label="Requests today" value={count(sum.requests)} note={sum.attempts > sum.requests ? `${sum.attempts} tries` : undefined} href={`/logs?since=${since}`} />
+            <Figure label="Tokens in" value={count(sum.input_tokens)} note={sum.input_tokens ? `${percent(sum.cached_tokens / sum.input_tokens)} from the prompt cache` : undefined} />
+            <Figure label="Tokens out" value={count(sum.output_tokens)} />
+            <Figure label="Billed" value={money(sum.cost_usd)} note={sum.unpriced ? `${sum.unpriced} of unknown price` : undefined} />
+            <Figure label="Covered by plans" value={money(sum.shadow_cost_usd)} note="list price of what cost nothing" />
+            <Figure label="Failed tries" value={count(sum.errors)} href={`/logs?since=${since}&outcome=error`} />
+          </div>
+        )
+      }
+    </Loaded>
+  );
+}
+
+function Endpoint() {
+  const { init } = useSession();
+  const key = init.api_key_required ? " \\\n  -H 'authorization: Bearer YOUR_KEY'" : "";
+  const curl = `curl -N ${init.endpoint}/chat/completions${key} \\\n  -H 'content-type: application/json' \\\n  -d '{"model": "${init.example_model}", "stream": true, "messages": [{"role": "user", "content": "Hello there"}]}'`;
+  return (
+    <Card title="Endpoint" wide>
+      <div class="stack">
+        <p class="row">
+          <code>{init.endpoint}</code> <Copy text={init.endpoint} label="Copy endpoint" />
+        </p>
+        <p class="quiet">
+          {init.api_key_required ? (
+            <>
+              Every request needs an API key; <a href="/keys">make one</a>.
+            </>
+          ) : (
+            <>From this machine no API key is needed; any placeholder will do.</>
+          )}
+        </p>
+        <pre tabIndex={0}>{curl}</pre>
+        <p>
+          <Copy text={curl} label="Copy curl line" />
+        </p>
+      </div>
+    </Card>
+  );
+}
+
+function Attention() {
+  const accounts = useResource<Listing<Account>>("/api/providers", 30_000);
+  return (
+    <Card title="Needs attention">
+      <Loaded of={accounts}>
+        {({ data }) => {
+          const troubled = data.filter((account) => account.enabled && account.state !== "connected");
+          const own = data.filter((account) => account.source !== "builtin");
+          if (own.length === 0)
+            return (
+              <p>
+                Only the built-in demo is connected. <a href="/providers">Connect a provider</a>.
+              </p>
+            );
+          if (troubled.length === 0) return <p class="quiet">Nothing. Every account is in order.</p>;
+          return (
+            <ul class="stack">
+              {troubled.map((account) => (
+                <li key={account.id}>
+                  <a href={`/providers/${account.id}`}>{account.name}</a> <AccountState of={account} /> <span class="quiet">{account.last_error}</span>
+                </li>
+              ))}
+            </ul>
+          );
+        }}
+      </Loaded>
+    </Card>
+  );
+}
+
+const COLUMNS: Column<Try>[] = [
+  { title: "When", cell: (row) => <Time at={row.started_at} ago /> },
+  { title: "Model", cell: (row) => <span class="mono">{`${row.provider}/${row.model}`}</span> },
+  { title: "Result", cell: (row) => <Outcome of={row} /> },
+  { title: "First token", number: true, cell: (row) => span(row.ttft_ms) },
+  { title: "Total", number: true, cell: (row) => span(row.total_ms) },
+  { title: "In", number: true, cell: (row) => count(row.input_tokens) },
+  { title: "Out", number: true, cell: (row) => count(row.output_tokens) },
+];
+
+function Recent() {
+  const recent = useResource<Listing<Try>>("/api/usage/history?limit=8", 5000);
+  return (
+    <Card title="Latest requests" wide actions={<a href="/logs">All</a>}>
+      <Loaded of={recent} isEmpty={({ data }) => data.length === 0} empty={<p>No request has come yet. Try the curl line above.</p>}>
+        {({ data }) => <Table label="Latest requests" rows={data} columns={COLUMNS} rowKey={(row) => String(row.id)} />}
+      </Loaded>
+    </Card>
+  );
+}
+
+function Home() {
+  return (
+    <>
+      <PageHead title="Home" />
+      <Strip />
+      <Today />
+      <div class="grid">
+        <Endpoint />
+        <Attention />
+        <Recent />
+      </div>
+    </>
+  );
+}
+
+export const page: Page = { path: "/", title: "Home", group: "Overview", order: 0, icon: "⌂", words: "overview start endpoint", component: Home };
