@@ -6,11 +6,14 @@ import click
 
 from omniroute import __version__
 from omniroute.cli import serve as serving
+from omniroute.cli.aliases import aliases
 from omniroute.cli.bench import bench
+from omniroute.cli.combos import combos
 from omniroute.cli.completion import completion
 from omniroute.cli.config import config
 from omniroute.cli.doctor import doctor
 from omniroute.cli.explain import explain
+from omniroute.cli.explain_route import explain_route
 from omniroute.cli.keys import keys
 from omniroute.cli.models import models
 from omniroute.cli.nodes import nodes
@@ -27,7 +30,10 @@ COMMANDS = (
     providers,
     nodes,
     models,
+    combos,
+    aliases,
     explain,
+    explain_route,
     bench,
     doctor,
     status,

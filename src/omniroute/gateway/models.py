@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from omniroute.catalog.schema import Model, Provider
 from omniroute.core import json
 from omniroute.core.errors import ModelNotFound
 from omniroute.gateway.ports import Exchange
-from omniroute.routing.resolve import resolve, usable_models
+from omniroute.routing.resolve import Target, resolve, usable_combos, usable_models
 from omniroute.routing.snapshot import KeyGrant, Snapshot
 
 # Model lists need a creation time; the catalogue has none, so all models share one (2025-01-01).
 _CREATED = 1735689600
+COMBO_OWNER = "omniroute"
 CREATED_TEXT = "2025-01-01T00:00:00Z"
 
 
@@ -33,12 +36,35 @@ def spoken(exchange: Exchange) -> str:
 
 def list_models(snapshot: Snapshot, grant: KeyGrant | None, shape: Shape) -> bytes:
     """The list as clients of that dialect expect it."""
-    return json.dumps(shape.listed([shape.entry(p, m) for p, m in usable_models(snapshot, grant)]))
+    return json.dumps(
+        shape.listed([shape.entry(p, m) for p, m in (*combo_entries(snapshot, grant), *usable_models(snapshot, grant))])
+    )
+
+
+def combo_entries(snapshot: Snapshot, grant: KeyGrant | None) -> list[tuple[Provider, Model]]:
+    """Combos as models of a provider without a prefix, with the limits and abilities of what stands first in each."""
+    return [(_combos_owner(first.provider), _as_model(combo.name, first)) for combo, first in usable_combos(snapshot, grant)]
+
+
+def _combos_owner(first: Provider) -> Provider:
+    return msgspec.structs.replace(first, id=COMBO_OWNER, prefix="", name="OmniRoute")
+
+
+def _as_model(name: str, first: Target) -> Model:
+    return Model(id=name, name=name, limits=first.profile.limits, capabilities=first.profile.capabilities)
+
+
+def public_name(provider: Provider, model: Model) -> str:
+    """What clients write to ask for it."""
+    return f"{provider.prefix}/{model.id}" if provider.prefix else model.id
 
 
 def one_model(snapshot: Snapshot, grant: KeyGrant | None, name: str, shape: Shape) -> bytes:
     """A single model. ModelNotFound, with the nearest names, when it cannot be asked for now."""
-    target = resolve(snapshot, name, grant).targets[0]
+    resolution = resolve(snapshot, name, grant)
+    target = resolution.targets[0]
+    if resolution.kind == "combo":
+        return json.dumps(shape.entry(_combos_owner(target.provider), _as_model(name, target)))
     model = snapshot.catalogue.model(target.provider.id, target.model) or Model(id=target.model)
     if model.kind != "chat":
         raise ModelNotFound(f"The model {name!r} is not a chat model.", param="model")
@@ -48,7 +74,7 @@ def one_model(snapshot: Snapshot, grant: KeyGrant | None, name: str, shape: Shap
 def _openai(provider: Provider, model: Model) -> dict[str, Any]:
     can = model.capabilities
     entry: dict[str, Any] = {
-        "id": f"{provider.prefix}/{model.id}",
+        "id": public_name(provider, model),
         "object": "model",
         "created": _CREATED,
         "owned_by": provider.id,
@@ -67,7 +93,7 @@ def _openai(provider: Provider, model: Model) -> dict[str, Any]:
 def _anthropic(provider: Provider, model: Model) -> dict[str, Any]:
     return {
         "type": "model",
-        "id": f"{provider.prefix}/{model.id}",
+        "id": public_name(provider, model),
         "display_name": f"{model.name or model.id} ({provider.name})",
         "created_at": CREATED_TEXT,
         "max_input_tokens": model.limits.max_input or model.limits.context,
@@ -77,7 +103,7 @@ def _anthropic(provider: Provider, model: Model) -> dict[str, Any]:
 
 def _gemini(provider: Provider, model: Model) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "name": f"models/{provider.prefix}/{model.id}",
+        "name": f"models/{public_name(provider, model)}",
         "version": "001",
         "displayName": f"{model.name or model.id} ({provider.name})",
         "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens"],

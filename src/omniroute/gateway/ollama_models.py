@@ -8,7 +8,7 @@ from typing import Any
 from omniroute.catalog.schema import Model, Provider
 from omniroute.core import json
 from omniroute.core.errors import BadRequest, ModelNotFound
-from omniroute.gateway.models import CREATED_TEXT
+from omniroute.gateway.models import CREATED_TEXT, combo_entries, public_name
 from omniroute.routing.resolve import resolve, usable_models
 from omniroute.routing.snapshot import KeyGrant, Snapshot
 
@@ -24,7 +24,7 @@ def version() -> bytes:
 
 def tags(snapshot: Snapshot, grant: KeyGrant | None) -> bytes:
     """Every model that could be asked for now."""
-    return json.dumps({"models": [_entry(provider, model) for provider, model in usable_models(snapshot, grant)]})
+    return json.dumps({"models": [_entry(p, m) for p, m in (*combo_entries(snapshot, grant), *usable_models(snapshot, grant))]})
 
 
 def show(snapshot: Snapshot, grant: KeyGrant | None, body: bytes) -> bytes:
@@ -59,7 +59,7 @@ def _named(body: bytes) -> str:
 
 
 def _entry(provider: Provider, model: Model) -> dict[str, Any]:
-    name = f"{provider.prefix}/{model.id}"
+    name = public_name(provider, model)
     return {
         "name": name,
         "model": name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -71,7 +71,7 @@ class Plan:
     ) -> None:
         self._resolution = resolution
         self._retries = 0 if view is None else snapshot.settings.combo_retries
-        self._view: View = _NOTHING_KNOWN if view is None else view
+        self._view: View = NOTHING_KNOWN if view is None else view
         self._rng = rng or random.Random(0)
         self._candidates = Candidates(snapshot, self._view, facts or Facts(model=resolution.name), now, self._rng)
         self._patience = patience
@@ -240,4 +240,4 @@ class _NothingKnown:
         return None
 
 
-_NOTHING_KNOWN = _NothingKnown()
+NOTHING_KNOWN: Final[View] = _NothingKnown()

@@ -374,6 +374,17 @@ def _unknown(snapshot: Snapshot, name: str) -> str:
     return f"The model {name!r} does not exist or no connected provider serves it.{hint}"
 
 
+def usable_combos(snapshot: Snapshot, grant: KeyGrant | None = None) -> list[tuple[Combo, Target]]:
+    """Every combo that could be asked for now, with the target that stands first in it."""
+    found = []
+    for combo in snapshot.combos.values():
+        try:
+            found.append((combo, resolve(snapshot, combo.name, grant).targets[0]))
+        except (ModelNotFound, Forbidden):
+            continue
+    return found
+
+
 def usable_models(snapshot: Snapshot, grant: KeyGrant | None = None) -> list[tuple[Provider, Model]]:
     """Every listed chat model that could be asked for now, in catalogue order."""
     found = []

@@ -21,15 +21,13 @@ from omniroute.routing.routes import StoredRoutes, check_file
 from omniroute.routing.snapshot import Snapshot
 from omniroute.server.assembly import Stored, build_snapshot
 from omniroute.storage.accounts import AccountRepository
-from omniroute.storage.aliases import AliasRepository, ChainRepository
 from omniroute.storage.audit import AuditRepository
-from omniroute.storage.combos import ComboRepository
 from omniroute.storage.db import DATABASE_NAME, Database
 from omniroute.storage.keys import KeyRepository, digest_key
 from omniroute.storage.models import ModelRepository
 from omniroute.storage.nodes import NodeRepository
 from omniroute.storage.password import PasswordStore
-from omniroute.storage.routing import RoutingRepository
+from omniroute.storage.routing import RoutingStore
 from omniroute.storage.secrets import Secrets, data_directory, load_secrets
 from omniroute.storage.settings import SettingRepository
 from omniroute.storage.vault import Vault
@@ -86,14 +84,11 @@ class Installation:
         self.db = db
         self.data_dir = db.data_dir
         self.secrets = secrets
-        self.keys = KeyRepository(db, secrets.api_key)
+        self.keys = KeyRepository(db, secrets.api_key, vault)
         self.accounts = AccountRepository(db, vault)
         self.nodes = NodeRepository(db, vault)
         self.models = ModelRepository(db)
-        self.combos = ComboRepository(db)
-        self.aliases = AliasRepository(db)
-        self.chains = ChainRepository(db)
-        self.routing = RoutingRepository(db)
+        self.routing = RoutingStore(db)
         self.setting_store = SettingRepository(db)
         self.password = PasswordStore(db)
         self.audit = AuditRepository(db)
@@ -149,12 +144,12 @@ class Installation:
             models=await self.models.list(),
             keys=await self.keys.list(),
             routes=StoredRoutes(
-                combos=[(row.id, row.name, row.definition) for row in await self.combos.list()],
-                aliases={row.pattern: row.target for row in await self.aliases.list()},
-                chains={row.pattern: row.steps for row in await self.chains.list()},
+                combos=[(row.id, row.name, row.definition) for row in await self.routing.combos.list()],
+                aliases={row.pattern: row.target for row in await self.routing.aliases.list()},
+                chains={row.pattern: row.steps for row in await self.routing.chains.list()},
             ),
-            provider_routing=await self.routing.providers(),
-            account_routing=await self.routing.accounts(),
+            provider_routing=await self.routing.use.providers(),
+            account_routing=await self.routing.use.accounts(),
         )
         settings = self.launch.settings_with(self.file, await self.setting_store.get_all())
         file_keys = () if self.file is None else self.file.keys

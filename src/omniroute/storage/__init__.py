@@ -10,7 +10,7 @@ from omniroute.storage.keys import ApiKey, KeyRepository, digest_key
 from omniroute.storage.models import CustomModelRow, ModelRepository
 from omniroute.storage.nodes import NodeRepository, NodeRow
 from omniroute.storage.password import PasswordStore
-from omniroute.storage.routing import AccountRoutingRow, ProviderRoutingRow, RoutingRepository
+from omniroute.storage.routing import AccountRoutingRow, ProviderRoutingRow, RoutingRepository, RoutingStore
 from omniroute.storage.routing_state import RoutingRow, RoutingStateRepository
 from omniroute.storage.secrets import Secrets, load_secrets, read_admin_token
 from omniroute.storage.settings import SettingRepository
@@ -41,6 +41,7 @@ __all__ = [
     "RoutingRepository",
     "RoutingRow",
     "RoutingStateRepository",
+    "RoutingStore",
     "Secrets",
     "SettingRepository",
     "UsagePage",

@@ -8,6 +8,8 @@ import msgspec
 
 from omniroute.core import json
 from omniroute.storage import rows
+from omniroute.storage.aliases import AliasRepository, ChainRepository
+from omniroute.storage.combos import ComboRepository
 from omniroute.storage.db import Database
 
 
@@ -26,6 +28,16 @@ class AccountRoutingRow(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str
     tier: str | None = None
     models: tuple[str, ...] = ()
+
+
+class RoutingStore:
+    """All the repositories of routing."""
+
+    def __init__(self, db: Database) -> None:
+        self.combos = ComboRepository(db)
+        self.aliases = AliasRepository(db)
+        self.chains = ChainRepository(db)
+        self.use = RoutingRepository(db)
 
 
 class RoutingRepository:
