@@ -246,7 +246,7 @@ class Try:
             raise BadAnswer(
                 f"{self.attempt.target.provider.name} answered with something that is not JSON.",
                 kind="bad_answer",
-                verdict=Verdict.NEXT_TARGET,
+                verdict=Verdict.NEXT_ACCOUNT,
             ) from None
         found = error_in_body(value)
         if found is not None:

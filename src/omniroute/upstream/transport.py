@@ -79,14 +79,18 @@ def misconfigured(message: str) -> NetworkFault:
 
 
 def timed_out(timer: Timer, seconds: float, call: Call) -> TimeoutFault:
-    """A timer ran out. A local server that is silent stays silent: only others are asked a second time."""
-    again = timer != "total" and not call.private
+    """A timer ran out. A local server that is silent stays silent: only others are asked a second time, but another account
+    may be served by another of its machines."""
+    if timer == "total":
+        verdict = Verdict.NEXT_TARGET
+    else:
+        verdict = Verdict.NEXT_ACCOUNT if call.private else Verdict.RETRY
     return TimeoutFault(
         _WORDS[timer].format(where=place(call), seconds=seconds),
         kind="timeout",
         error_code=f"upstream_{timer}_timeout",
         scope=Scope.PROVIDER,
-        verdict=Verdict.RETRY if again else Verdict.NEXT_TARGET,
+        verdict=verdict,
     )
 
 
