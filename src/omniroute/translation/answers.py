@@ -21,7 +21,7 @@ _KEPT: tuple[StopReason, ...] = ("length", "context", "filter", "refusal", "paus
 
 def bad_answer(message: str) -> BadAnswer:
     """The fault of an upstream that answered with something else than an answer."""
-    return BadAnswer(message, kind="upstream_error_in_200", scope=Scope.PROVIDER, verdict=Verdict.NEXT_TARGET)
+    return BadAnswer(message, kind="upstream_error_in_200", scope=Scope.PROVIDER, verdict=Verdict.NEXT_ACCOUNT)
 
 
 def answer_object(body: bytes) -> dict[str, Any]:
@@ -66,12 +66,13 @@ def custom_tools(request: ChatRequest | None) -> frozenset[str]:
 
 
 def restore_calls(
-    response: ChatResponse, names: Mapping[str, str], fallback_id: str, rules: Rules, *, custom: frozenset[str] = frozenset()
+    response: ChatResponse, names: Mapping[str, str], fallback_id: str, rules: Rules, *, custom: frozenset[str] | None = None
 ) -> ChatResponse:
     """The answer with the client's own tool names and with call ids that its dialect (``rules``) can carry.
 
     Missing ids are made from the upstream's response id, ``fallback_id`` where there is none. Calls of the client's ``custom``
-    tools that travelled as functions become free-form ones again.
+    tools that travelled as functions become free-form ones again, free-form calls of none of them functions of one ``input``,
+    as in a stream; None leaves every call what it is.
     """
     if not any(isinstance(part, ToolCall) for part in response.parts):
         return response
@@ -81,7 +82,9 @@ def restore_calls(
         if isinstance(part, ToolCall):
             call_id = legal_id(part.id, rules.id_chars, rules.id_limit) if part.id else invented_id(seed, position)
             part = replace(part, id=call_id, name=names.get(part.name, part.name))
-            if part.kind == "function" and part.name in custom:
+            if custom is not None and part.kind == "function" and part.name in custom:
                 part = replace(part, kind="custom", arguments=unwrap_input(part.arguments))
+            elif custom is not None and part.kind == "custom" and part.name not in custom:
+                part = replace(part, kind="function", arguments=json.dumps_text({"input": part.arguments}))
         parts.append(part)
     return replace(response, parts=tuple(parts))

@@ -142,6 +142,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     array             turns a stream of this dialect into one JSON array of its events, None where that does not exist
     count_key         the field of a token count's answer
     replay            changes that put remembered reasoning back into an unparsed body, None where clients carry it themselves
+    unsigned          a body for an upstream without earlier thinking and its proofs (None: it has none), None = there are no proofs
     gathered          the finished answer in the last vendor-only event of a stream (None: it holds none), None = no such event
     history           how a request goes on from an earlier response, None where the dialect is stateless
     passing           how a finished answer is told at a glance when it is handed on as it is, None = it is parsed
@@ -172,6 +173,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     array: Callable[[], Framing] | None = None
     count_key: str = "input_tokens"
     replay: Callable[[Envelope, Recall], Changes] | None = None
+    unsigned: Callable[[bytes], bytes | None] | None = None
     gathered: Callable[[bytes], bytes | None] | None = None
     history: History | None = None
     passing: Passing | None = None

@@ -25,6 +25,15 @@ def request_object(body: bytes) -> dict[str, Any]:
     return value
 
 
+def lenient_object(body: bytes) -> dict[str, Any]:
+    """The body as an object, {} for anything that is not one."""
+    try:
+        value = json.loads(body)
+    except json.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def word(value: Any) -> str:
     """What ``value`` is, in JSON's words."""
     return "null" if value is None else _WORDS.get(type(value), type(value).__name__)

@@ -51,7 +51,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     custom_tools       free-form tools exist
     strict_tools       ``strict`` on tools is understood unless a quirk says otherwise
     flat_schema        a tool schema must not have anyOf, oneOf or allOf at its top
-    unknown_keywords   JSON Schema constraints that are lost where the quirk ``schema`` says that only the vendor's subset is taken
+    unknown_keywords   JSON Schema constraints that are lost where the quirk ``schema`` asks for the vendor's own subset
     allowed_tools      tool choice may name a subset; otherwise the tool list is reduced
     parallel_choice    it can be told not to call several tools at once
     tool_choice        the model can be told whether to call; otherwise only the tool list says so

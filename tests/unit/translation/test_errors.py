@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import anthropic
+import httpx
+import ollama
+import openai
 import pytest
+from google import genai
 
 from omniroute.core.errors import (
     BadRequest,
@@ -76,16 +81,60 @@ def test_anthropic_dialect(error: OmniRouteError, expected: tuple[int, str]) -> 
     assert error.message in body["error"]["message"]
 
 
-@pytest.mark.parametrize("name", ["openai_chat", "anthropic"])
+ALL = registry().names()
+# what each dialect's own error has; everything else in it is ours
+OFFICIAL = {
+    "openai_chat": {"message", "type", "param", "code"},
+    "openai_responses": {"message", "type", "param", "code"},
+    "anthropic": {"type", "message"},
+    "gemini": {"code", "message", "status", "details"},
+    "ollama": {"error"},
+}
+HINTS = {"retryable", "scope", "retry_after"}
+
+
+def _fields(name: str, error: OmniRouteError) -> dict[str, Any]:
+    """The object that holds the hints: the error, or what surrounds it where that is a sentence."""
+    body: dict[str, Any] = json.loads(registry()[name].encode_error(error, "r"))
+    return body["error"] if isinstance(body["error"], dict) else body
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_hints_for_whoever_retries(name: str) -> None:
-    encode = registry()[name].encode_error
-    limited = json.loads(encode(_upstream(429, "rate_limit", scope=Scope.ACCOUNT, retry_after=2.5), "r"))["error"]
+    limited = _fields(name, _upstream(429, "rate_limit", scope=Scope.ACCOUNT, retry_after=2.5))
     assert (limited["retryable"], limited["retry_after"], limited["scope"]) == (True, 2.5, "account")
-    spent = json.loads(encode(_upstream(429, "quota_exhausted"), "r"))["error"]
-    assert spent["retryable"] is False
-    wrong = json.loads(encode(BadRequest("x"), "r"))["error"]
+    assert _fields(name, _upstream(429, "quota_exhausted"))["retryable"] is False
+    assert _fields(name, StorageError("x"))["scope"] == "nothing"
+    wrong = _fields(name, BadRequest("x"))
     assert (wrong["retryable"], wrong["scope"]) == (False, "request")
     assert "retry_after" not in wrong
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+@pytest.mark.parametrize("error", [case[0] for case in CASES], ids=IDS)
+def test_official_keys_and_hints_and_nothing_else(name: str, error: OmniRouteError) -> None:
+    keys = _fields(name, error).keys()
+    assert keys - HINTS == OFFICIAL[name]
+    assert keys >= HINTS - {"retry_after"}
+
+
+def test_official_clients_read_errors_with_hints() -> None:
+    """What each SDK makes of such a body: its own words found, the hints carried along."""
+    error = _upstream(429, "rate_limit", scope=Scope.ACCOUNT, retry_after=2.5)
+    body = {name: json.loads(registry()[name].encode_error(error, "r")) for name in OFFICIAL}
+    request = httpx.Request("POST", "http://x.test")
+    answer = httpx.Response(429, request=request)
+    said = "upstream says so"
+    for name in ("openai_chat", "openai_responses"):
+        raised = openai.RateLimitError("m", response=answer, body=body[name]["error"])
+        assert (raised.code, raised.param) == ("rate_limit_exceeded", None)
+        assert isinstance(raised.body, dict)
+        assert raised.body["retry_after"] == 2.5
+    shown = anthropic.types.ErrorResponse.model_validate(body["anthropic"])
+    assert (shown.type, shown.error.type, shown.error.message) == ("error", "rate_limit_error", said)
+    google = genai.errors.ClientError(429, body["gemini"])
+    assert (google.code, google.status, google.message) == (429, "RESOURCE_EXHAUSTED", said)
+    assert ollama.ResponseError(json.dumps(body["ollama"]), 429).error == said
 
 
 @pytest.mark.parametrize("name", ["openai_chat", "anthropic"])

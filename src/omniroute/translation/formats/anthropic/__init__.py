@@ -6,7 +6,7 @@ from omniroute._fast.anthropic import AnthropicDecoder, AnthropicEncoder
 from omniroute._fast.codec import Decoder, Encoder
 from omniroute.translation.format import Format, Passing, StreamMeta
 from omniroute.translation.formats.anthropic.errors import encode_error, error_status
-from omniroute.translation.formats.anthropic.inplace import adjust, wants_usage
+from omniroute.translation.formats.anthropic.inplace import adjust, unsigned, wants_usage
 from omniroute.translation.formats.anthropic.request import decode_request, encode_request
 from omniroute.translation.formats.anthropic.response import decode_response, decode_usage, encode_response
 from omniroute.translation.formats.anthropic.rules import RULES
@@ -39,6 +39,7 @@ FORMAT = Format(
     adjust=adjust,
     passing=Passing(answer=b"content", read_usage=decode_usage),
     wants_usage=wants_usage,
+    unsigned=unsigned,
     default_headers={"anthropic-version": "2023-06-01"},
     forward_headers=frozenset({"anthropic-version", "anthropic-beta"}),
 )

@@ -8,7 +8,7 @@ from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.formats.gemini.array import ArrayFraming
 from omniroute.translation.formats.gemini.errors import encode_error, error_status
 from omniroute.translation.formats.gemini.fields import NAME
-from omniroute.translation.formats.gemini.inplace import adjust, wants_usage
+from omniroute.translation.formats.gemini.inplace import adjust, unsigned, wants_usage
 from omniroute.translation.formats.gemini.request import decode_request, encode_request
 from omniroute.translation.formats.gemini.response import decode_response, encode_response
 from omniroute.translation.formats.gemini.rules import RULES
@@ -40,6 +40,7 @@ FORMAT = Format(
     error_status=error_status,
     adjust=adjust,
     wants_usage=wants_usage,
+    unsigned=unsigned,
     model_in_url=True,
     array=ArrayFraming,
     count_key="totalTokens",

@@ -32,12 +32,12 @@ def error_status(error: OmniRouteError) -> int:
 
 
 def encode_error(error: OmniRouteError, request_id: str) -> bytes:
-    """{error{code, message, status, details}}: details say why, and how long to wait where that is known."""
+    """{error{code, message, status, details, …}}: details say why, and how long to wait where that is known."""
     facts = describe(error)
     status = _STATUSES.get(facts.status, facts.status)
     word = _WORDS.get(status) or ("INVALID_ARGUMENT" if status < 500 else "INTERNAL")
     fields = {"code": status, "message": facts.message, "status": word, "details": _details(facts, status, request_id)}
-    return json.dumps({"error": fields})
+    return json.dumps({"error": fields | facts.hints()})
 
 
 def _details(facts: Described, status: int, request_id: str) -> list[dict[str, Any]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from omniroute._fast.envelope import Envelope
 from omniroute.core import json
 from omniroute.ir.caps import Profile
+from omniroute.translation.formats.gemini.parts import UNSIGNED
 from omniroute.translation.quirks import Changes
+from omniroute.translation.read import lenient_object
 
+_SIGNATURES = ("thoughtSignature", "thought_signature")
 _COUNTED = ("generateContentRequest", "generate_content_request")
 
 
@@ -21,6 +26,32 @@ def adjust(envelope: Envelope, profile: Profile) -> Changes:
         if isinstance(counted, dict):
             changes[key] = json.dumps({**counted, "model": f"models/{profile.model}"})
     return changes
+
+
+def unsigned(body: bytes) -> bytes | None:
+    """``body`` without thoughts and their signatures, None if it has none. Calls that had one get the word for "not checked"."""
+    fields = lenient_object(body)
+    contents = fields.get("contents")
+    if not isinstance(contents, list):
+        return None
+    kept = [left for content in contents if (left := _unproven(content)) is not None]
+    return None if kept == contents else json.dumps({**fields, "contents": kept})
+
+
+def _unproven(content: Any) -> Any:
+    """``content`` without thoughts, None if nothing else was in it."""
+    parts = content.get("parts") if isinstance(content, dict) else None
+    if not isinstance(parts, list):
+        return content
+    kept: list[Any] = []
+    for part in parts:
+        if not isinstance(part, dict):
+            kept.append(part)
+        elif part.get("thought") is not True:
+            bare = {key: value for key, value in part.items() if key not in _SIGNATURES}
+            called = len(bare) < len(part) and ("functionCall" in bare or "function_call" in bare)
+            kept.append({**bare, "thoughtSignature": UNSIGNED} if called else bare)
+    return {**content, "parts": kept} if kept else None
 
 
 def wants_usage(envelope: Envelope) -> bool:

@@ -16,5 +16,6 @@ def error_status(error: OmniRouteError) -> int:
 
 
 def encode_error(error: OmniRouteError, request_id: str) -> bytes:
-    """{error: text}; clients show the text and nothing else, so there is nothing else."""
-    return json.dumps({"error": describe(error).message})
+    """{error: text, …}; clients show the text and nothing else, so the hints stand beside it."""
+    facts = describe(error)
+    return json.dumps({"error": facts.message} | facts.hints())

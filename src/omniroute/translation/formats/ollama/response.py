@@ -71,6 +71,8 @@ def encode_response(response: ChatResponse, meta: StreamMeta) -> bytes:
     """The answer for an Ollama client. A first choice only: this dialect has no others."""
     answer = restore_calls(response, meta.tool_names, meta.id, RULES)
     calls = [encode_call(part) for part in answer.parts if isinstance(part, ToolCall)]
+    for index, call in enumerate(calls):
+        call["function"] = {"index": index, **call["function"]}
     message: dict[str, Any] = {"role": "assistant", "content": answer_text(answer)}
     thinking = answer_thinking(answer)
     if thinking:

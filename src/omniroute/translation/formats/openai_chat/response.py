@@ -186,7 +186,8 @@ def encode_response(response: ChatResponse, meta: StreamMeta) -> bytes:
 
 
 def _encode_choice(response: ChatResponse, index: int, meta: StreamMeta) -> dict[str, Any]:
-    answer = restore_calls(response, meta.tool_names, f"{meta.id}:{index}", RULES, custom=custom_tools(meta.request))
+    custom = None if response.origin == NAME else custom_tools(meta.request)
+    answer = restore_calls(response, meta.tool_names, f"{meta.id}:{index}", RULES, custom=custom)
     refusal = plain_text(tuple(part for part in answer.parts if isinstance(part, Refusal)), "")
     return {
         "index": index,

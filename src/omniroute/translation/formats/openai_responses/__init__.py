@@ -10,7 +10,7 @@ from omniroute.translation.formats.openai_responses.calls import finisher, nativ
 from omniroute.translation.formats.openai_responses.echo import client_tools, echo
 from omniroute.translation.formats.openai_responses.errors import encode_error, error_status
 from omniroute.translation.formats.openai_responses.history import HISTORY
-from omniroute.translation.formats.openai_responses.inplace import adjust, wants_usage
+from omniroute.translation.formats.openai_responses.inplace import adjust, unsigned, wants_usage
 from omniroute.translation.formats.openai_responses.request import decode_request, encode_request
 from omniroute.translation.formats.openai_responses.response import decode_response, decode_usage, encode_response, gathered
 from omniroute.translation.formats.openai_responses.rules import NAME, RULES
@@ -54,6 +54,7 @@ FORMAT = Format(
     adjust=adjust,
     passing=Passing(answer=b"output", read_usage=decode_usage),
     wants_usage=wants_usage,
+    unsigned=unsigned,
     gathered=gathered,
     history=HISTORY,
     forward_headers=frozenset(

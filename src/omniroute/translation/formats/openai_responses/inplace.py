@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from omniroute._fast.envelope import Envelope
 from omniroute.core import json
 from omniroute.ir.caps import Profile
 from omniroute.translation.formats.openai_responses.rules import NAME
 from omniroute.translation.quirks import Changes, sampling_changes
+from omniroute.translation.read import lenient_object
 from omniroute.translation.signatures import PREFIX, is_foreign
 
+_BOUND = ("message", "function_call", "custom_tool_call")
 _SAMPLING = ("temperature", "top_p", "top_logprobs")
 
 
@@ -24,6 +28,30 @@ def adjust(envelope: Envelope, profile: Profile) -> Changes:
             if len(kept) != len(items):
                 changes["input"] = json.dumps(kept)
     return changes
+
+
+def unsigned(body: bytes) -> bytes | None:
+    """``body`` without reasoning items, None if it has none. Items that pointed to what is stored with them lose their ids."""
+    fields = lenient_object(body)
+    items = fields.get("input")
+    if not isinstance(items, list) or not any(_is_reasoning(item) for item in items):
+        return None
+    kept = [_unbound(item) for item in items if not _is_reasoning(item)]
+    return json.dumps({**fields, "input": kept})
+
+
+def _is_reasoning(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("type") == "reasoning"
+
+
+def _unbound(item: Any) -> Any:
+    if (
+        not isinstance(item, dict)
+        or item.get("type") not in _BOUND
+        or (item["type"] == "message" and item.get("role") != "assistant")
+    ):
+        return item
+    return {key: value for key, value in item.items() if key != "id"}
 
 
 def wants_usage(envelope: Envelope) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from omniroute.ir.request import Media, Opaque, Part, Refusal, Text, Thinking, Tool, ToolCall
 from omniroute.ir.response import ChatResponse
-from omniroute.translation.answers import restore_calls, string
+from omniroute.translation.answers import custom_tools, restore_calls, string
 from omniroute.translation.format import StreamMeta
 from omniroute.translation.formats.openai_responses.calls import call_item
 from omniroute.translation.formats.openai_responses.echo import client_tools
@@ -18,7 +18,8 @@ from omniroute.translation.signatures import wrap
 
 def encode_output(response: ChatResponse, meta: StreamMeta) -> list[dict[str, Any]]:
     """All items in order. Neighbouring texts and refusals are the parts of one message."""
-    answer = restore_calls(response, meta.tool_names, meta.id, RULES)
+    custom = None if response.origin == NAME else custom_tools(meta.request)
+    answer = restore_calls(response, meta.tool_names, meta.id, RULES, custom=custom)
     tail = meta.id.removeprefix("resp_")
     tools = client_tools(meta)
     items: list[dict[str, Any]] = []
