@@ -1,6 +1,7 @@
 -- 0001_initial 9adeabc0e20f283445bd3435695508e1001b10508f4d2c2209b8873bff24da34
 -- 0002_routing_state ee68e555b7bdc3fd05f831c02b7fdde2bde97cc93de0f847be81e0f70fb76b6c
 -- 0003_routing 7eb8407b4e7e14b48d0422c3b64d0f618e33bc097aafeac5e7e95f6620cd8b90
+-- 0004_key_limits 359b859e9958695f8821977543ff488276d73db172a3744142799a356e1e3031
 -- 0005_ledger 0ceb804fddf9d7fd5a5854104868e2291727726dafb6678cb42aef88892fe6b8
 
 CREATE TABLE account_routing (
@@ -21,7 +22,7 @@ CREATE TABLE accounts (
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL,
     last_test_at REAL,
-    last_error TEXT,
+    last_error TEXT, proxy BLOB,
     UNIQUE (provider, name)
 );
 
@@ -51,7 +52,7 @@ CREATE TABLE api_keys (
     last_used_at REAL,
     expires_at REAL,
     revoked_at REAL
-);
+, combos_json TEXT NOT NULL DEFAULT '[]', rpm INTEGER, streams INTEGER, system_prompt TEXT, system_prompt_position TEXT NOT NULL DEFAULT 'prepend', proxy BLOB);
 
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY,
@@ -108,7 +109,7 @@ CREATE TABLE nodes (
     resilience INTEGER NOT NULL CHECK (resilience IN (0, 1)),
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL
-);
+, proxy BLOB, transport TEXT NOT NULL DEFAULT 'standard');
 
 CREATE TABLE provider_routing (
     provider TEXT PRIMARY KEY,

@@ -104,7 +104,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """``source`` says who manages it: the database, the environment, the config file, or the product itself (builtin).
 
     ``priority``: lower is tried first. ``url_vars`` fill ``{placeholders}`` of the provider's URLs. ``tier`` None means the
-    provider's.
+    provider's. ``proxy``: outbound proxy URL of its calls, or ``direct``.
     """
 
     id: str
@@ -117,3 +117,4 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     url_vars: dict[str, str] = {}
     tier: Tier | None = None
     limits: AccountLimits = NO_LIMITS
+    proxy: Secret | None = None

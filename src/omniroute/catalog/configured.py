@@ -17,12 +17,13 @@ from omniroute.catalog.nodes import (
     AccountSpec,
     check_base_url,
     check_headers,
+    check_proxy,
     check_timeouts,
     listed_models,
     node_provider,
     parse_node,
 )
-from omniroute.catalog.schema import Family, Model, Provider, Tier, Timeouts
+from omniroute.catalog.schema import Family, Model, Provider, Tier, Timeouts, TransportName
 from omniroute.catalog.tables import Complain, decode_table
 from omniroute.core.configfile import ConfigFile, resolve_secret
 from omniroute.core.errors import ConfigError
@@ -31,7 +32,8 @@ from omniroute.core.settings import suggestion
 
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[providers.<id>]``: accounts for a catalogue provider, and changes to it. ``base_url`` points it elsewhere (a region, a
-    company gateway), where private addresses are then allowed; ``models`` lists more ids (``*`` accepts any)."""
+    company gateway), where private addresses are then allowed; ``models`` lists more ids (``*`` accepts any).
+    ``proxy``: the outbound proxy of its calls, itself or a reference; ``transport``: see ``Provider``."""
 
     enabled: bool = True
     api_key: str | None = None
@@ -43,6 +45,8 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     url_vars: dict[str, str] = {}
     resilience: bool | Literal["on", "off"] = True
     tier: Tier | None = None
+    proxy: str | None = None
+    transport: TransportName = "standard"
     strategy: str | None = None
     options: dict[str, Any] = {}
     quirks: QuirksTable = QuirksTable()
@@ -71,7 +75,7 @@ def configured(file: ConfigFile, catalogue: Catalogue, formats: Collection[str],
     accounts: list[Account] = []
     for prefix, table in file.nodes.items():
         error = partial(_at, file, ("nodes", prefix))
-        spec = parse_node(prefix, table, formats, catalogue, error)
+        spec = parse_node(prefix, _resolved(table, file, environ, error), formats, catalogue, error)
         node = node_provider(spec, "file")
         nodes.append(node)
         given = spec.accounts or (AccountSpec(api_key=spec.api_key),)
@@ -83,7 +87,7 @@ def configured(file: ConfigFile, catalogue: Catalogue, formats: Collection[str],
             raise error(f"there is no provider {word!r}{suggestion(word, list(catalogue.prefixes()))}")
         if any(p.id == provider.id for p in changed) or provider.id in disabled:
             raise error(f"{provider.id} is configured twice")
-        change = decode_table(ProviderSpec, table, error)
+        change = decode_table(ProviderSpec, _resolved(table, file, environ, error), error)
         if not change.enabled:
             disabled.add(provider.id)
             continue
@@ -100,6 +104,19 @@ def _at(file: ConfigFile, base: tuple[str, ...], message: str, *path: str) -> Co
     return file.error(message, *base, *path)
 
 
+def _resolved(
+    table: Mapping[str, Any], file: ConfigFile, environ: Mapping[str, str], error: Complain, *path: str
+) -> Mapping[str, Any]:
+    """The table with the proxy in place of a reference to it: a proxy's URL may hold a password."""
+    given = table.get("proxy")
+    if not isinstance(given, str):
+        return table
+    try:
+        return {**table, "proxy": resolve_secret(given, environ, file.path.parent)}
+    except ConfigError as wrong:
+        raise error(f"proxy: {wrong.message}", *path, "proxy") from None
+
+
 def _changed(provider: Provider, change: ProviderSpec, error: Complain) -> Provider:
     check_headers(change.headers, error)
     check_timeouts(change.timeouts, error)
@@ -114,6 +131,10 @@ def _changed(provider: Provider, change: ProviderSpec, error: Complain) -> Provi
     }
     if change.tier is not None:
         new["tier"] = change.tier
+    if change.transport != "standard":
+        new["transport"] = change.transport
+    if change.proxy is not None:
+        new["proxy"] = check_proxy(change.proxy, error)
     if change.strategy is not None:
         new |= {"strategy": change.strategy, "options": change.options}
     if change.base_url is not None:
@@ -160,6 +181,9 @@ def _accounts(
                 raise error(f"api_key: {wrong.message}", *path, "api_key") from None
         elif provider.auth.scheme != "none" and not provider.auth.optional:
             raise error("api_key is missing", *path)
+        proxy = spec.proxy
+        if proxy is not None:
+            proxy = check_proxy(_resolved({"proxy": proxy}, file, environ, error, *path)["proxy"], partial(_deeper, error, path))
         made.append(
             Account(
                 id=f"file-{provider.id}-{position + 1}" if numbered else f"file-{provider.id}",
@@ -172,9 +196,14 @@ def _accounts(
                 url_vars=filled,
                 tier=spec.tier,
                 limits=msgspec.structs.replace(spec.limits, models=spec.models) if spec.models else spec.limits,
+                proxy=None if proxy is None else Secret(proxy),
             )
         )
     return made
+
+
+def _deeper(error: Complain, path: tuple[str, ...], message: str, *rest: str) -> ConfigError:
+    return error(message, *path, *rest)
 
 
 def _models(file: ConfigFile, catalogue: Catalogue, nodes: Mapping[str, Provider]) -> dict[str, tuple[Model, ...]]:

@@ -12,8 +12,10 @@ import msgspec
 from omniroute.catalog.account import NO_LIMITS, AccountLimits
 from omniroute.catalog.catalog import Catalogue
 from omniroute.catalog.files import QuirksTable
-from omniroute.catalog.schema import Auth, Model, Provider, Tier, Timeouts
+from omniroute.catalog.schema import Auth, Model, Provider, Tier, Timeouts, TransportName
 from omniroute.catalog.tables import Complain, complain, decode_table
+from omniroute.core.errors import ConfigError
+from omniroute.core.proxy_url import checked_proxy
 from omniroute.core.settings import suggestion
 
 ANY_MODEL = "*"
@@ -56,7 +58,8 @@ _FORMATS: Mapping[str, NodeFormat] = {
 
 class AccountSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One account as written in the config file. ``api_key`` is a secret reference (``env:NAME``, ``file:PATH``, …); ``models``:
-    ids (``*`` at the end stands for anything) it may be used for."""
+    ids (``*`` at the end stands for anything) it may be used for; ``proxy``: the outbound proxy of its calls, itself or
+    a reference."""
 
     name: str | None = None
     api_key: str | None = None
@@ -66,6 +69,7 @@ class AccountSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     tier: Tier | None = None
     models: tuple[str, ...] = ()
     limits: AccountLimits = NO_LIMITS
+    proxy: str | None = None
 
     def __repr__(self) -> str:
         return f"AccountSpec(name={self.name!r})"
@@ -75,6 +79,7 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One node. ``models``: ids it lists; ``*`` (or none) accepts any id. ``auth`` overrides how the format usually signs.
 
     ``resilience`` off: no retries, cooldowns, breakers or limits. ``private``: loopback and private addresses are allowed.
+    ``proxy``: outbound proxy URL, or ``direct``. ``transport``: see ``Provider``.
     """
 
     prefix: str
@@ -88,6 +93,8 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     timeouts: Timeouts = Timeouts()
     tier: Tier = "api_key"
     resilience: bool | Literal["on", "off"] = True
+    proxy: str | None = None
+    transport: TransportName = "standard"
     private: bool = True
     auth: Literal["bearer", "x-api-key"] | None = None
     strategy: str | None = None
@@ -115,9 +122,10 @@ def parse_node(
     base_url = check_base_url(spec.base_url, error, ending)
     check_headers(spec.headers, error)
     check_timeouts(spec.timeouts, error)
+    proxy = check_proxy(spec.proxy, error)
     if spec.api_key is not None and spec.accounts:
         raise error("api_key and accounts exclude each other", "accounts")
-    return msgspec.structs.replace(spec, base_url=base_url)
+    return msgspec.structs.replace(spec, base_url=base_url, proxy=proxy)
 
 
 def node_provider(spec: NodeSpec, origin: Literal["database", "file"]) -> Provider:
@@ -149,6 +157,8 @@ def node_provider(spec: NodeSpec, origin: Literal["database", "file"]) -> Provid
         origin=origin,
         private=spec.private,
         resilience=spec.resilience not in (False, "off"),
+        proxy=spec.proxy,
+        transport=spec.transport,
         strategy=spec.strategy,
         options=spec.options,
     )
@@ -206,6 +216,16 @@ def check_timeouts(timeouts: Timeouts, error: Complain = complain) -> None:
         seconds = getattr(timeouts, name)
         if seconds is not None and not 0 < seconds < float("inf"):
             raise error(f"timeouts.{name}: {seconds:g} is not a positive number of seconds", "timeouts", name)
+
+
+def check_proxy(proxy: str | None, error: Complain = complain) -> str | None:
+    """The outbound proxy in its one form. ConfigError when it is none."""
+    if proxy is None:
+        return None
+    try:
+        return checked_proxy(proxy, "proxy")
+    except ConfigError as wrong:
+        raise error(wrong.message, "proxy") from None
 
 
 def _check_format(name: str, formats: Collection[str], error: Complain) -> None:

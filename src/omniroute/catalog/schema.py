@@ -9,6 +9,7 @@ import msgspec
 from omniroute.ir.caps import Capabilities, Limits, Price, Quirks
 
 Tier = Literal["subscription", "api_key", "cheap", "free"]
+TransportName = Literal["standard", "browser"]
 TIERS: tuple[Tier, ...] = ("subscription", "api_key", "cheap", "free")
 
 Kind = Literal["chat", "embeddings", "images", "transcription", "speech", "moderation", "rerank"]
@@ -184,6 +185,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``private``: loopback and private addresses are allowed.
     ``errors`` and ``error_profiles`` tell people what its errors mean; ``error_rules`` are what the classifier goes by, in order.
     ``resilience``: False switches retries, cooldowns, breakers and limits off.
+    ``proxy``: outbound proxy URL of its calls (or ``direct``) where the account has none of its own.
+    ``transport``: what carries its calls; ``browser`` looks like a web browser to the other side and needs the ``browser`` extra.
     ``strategy`` orders its accounts (None: the ``account_strategy`` setting), with ``options`` for that strategy's fields.
     """
 
@@ -220,9 +223,16 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     origin: Literal["catalogue", "database", "file"] = "catalogue"
     private: bool = False
     resilience: bool = True
+    proxy: str | None = None
+    transport: TransportName = "standard"
     strategy: str | None = None
     options: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
+
+    @property
+    def carrier(self) -> str:
+        """The wire whose transport carries its calls."""
+        return self.transport if self.wire == "http" and self.transport != "standard" else self.wire
 
     def model(self, model_id: str) -> Model | None:
         """The listed model of that id, else None."""

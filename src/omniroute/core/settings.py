@@ -203,7 +203,7 @@ def parse(setting: Setting, raw: Any) -> Any:
     return value
 
 
-def _check_networks(setting: Setting, entries: tuple[str, ...]) -> None:
+def _check_networks(setting: Setting, entries: Any) -> None:
     for entry in entries:
         try:
             ip_network(entry, strict=False)

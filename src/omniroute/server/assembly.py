@@ -169,7 +169,18 @@ def _by_provider(accounts: Iterable[Account]) -> dict[str, tuple[Account, ...]]:
 def _grants(keys: Iterable[ApiKey], file_keys: Iterable[tuple[FileKey, bytes]]) -> dict[bytes, KeyGrant]:
     grants = {
         key.digest: KeyGrant(
-            id=key.id, name=key.name, digest=key.digest, models=key.models, providers=key.providers, expires_at=key.expires_at
+            id=key.id,
+            name=key.name,
+            digest=key.digest,
+            models=key.models,
+            combos=key.combos,
+            providers=key.providers,
+            expires_at=key.expires_at,
+            rpm=key.rpm,
+            streams=key.streams,
+            system_prompt=key.system_prompt,
+            system_prompt_position=key.system_prompt_position,
+            proxy=None if key.proxy is None else Secret(key.proxy),
         )
         for key in keys
         if key.revoked_at is None

@@ -33,6 +33,8 @@ _CHECK_TEXT = "omniroute"
 # Every sealed column there is: while one of these holds a value, the key must fit.
 _SEALED_VALUES = (
     "SELECT (SELECT count(*) FROM accounts WHERE secret IS NOT NULL) + (SELECT count(*) FROM nodes WHERE headers IS NOT NULL)"
+    " + (SELECT count(*) FROM api_keys WHERE proxy IS NOT NULL) + (SELECT count(*) FROM accounts WHERE proxy IS NOT NULL)"
+    " + (SELECT count(*) FROM nodes WHERE proxy IS NOT NULL)"
 )
 
 

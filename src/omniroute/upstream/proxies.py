@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
-from omniroute.core.errors import ConfigError
-from omniroute.core.redact import redact_text
+from omniroute.core.proxy_url import DIRECT, checked_proxy
 
-_SCHEMES = ("http", "https", "socks5", "socks5h")
 _DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 
 
-def proxy_for(url: str, setting: str | None, environ: Mapping[str, str]) -> str | None:
+def proxy_for(url: str, setting: str | None, environ: Mapping[str, str], *, chosen: Sequence[str | None] = ()) -> str | None:
     """The proxy URL for a call to ``url``, or None for a direct connection.
 
-    The setting wins and goes for every target that NO_PROXY does not name. Otherwise HTTP_PROXY or HTTPS_PROXY by the
-    target's scheme, then ALL_PROXY (lower case spelling first, as curl does); these never carry calls to this machine.
-    ConfigError when the chosen value is not a proxy URL.
+    ``chosen`` are the choices nearer to the call than the setting, the nearest first (client key, combo, account, provider); the
+    first there is wins over the setting, the setting over the environment. All of them go for every target that NO_PROXY does not
+    name; ``direct`` means no proxy. Of the environment: HTTP_PROXY or HTTPS_PROXY by the target's scheme, then ALL_PROXY (lower
+    case spelling first, as curl does); these never carry calls to this machine. ConfigError when what decides is not a proxy URL.
     """
     parts = urlsplit(url)
     if parts.scheme not in _DEFAULT_PORTS:
@@ -26,15 +25,20 @@ def proxy_for(url: str, setting: str | None, environ: Mapping[str, str]) -> str 
     host, port = (parts.hostname or "").rstrip("."), parts.port or _DEFAULT_PORTS[parts.scheme]
     if _excluded(host, port, _read(environ, "NO_PROXY")):
         return None
-    if setting:
-        return _checked(setting, "the setting outbound_proxy")
+    for value, source in ((next(filter(None, chosen), None), "the chosen proxy"), (setting, "the setting outbound_proxy")):
+        if value:
+            return _url(checked_proxy(value, source))
     if _is_this_machine(host):
         return None
     for name in (f"{parts.scheme.upper()}_PROXY", "ALL_PROXY"):
         value = _read(environ, name)
         if value:
-            return _checked(value, f"environment variable {name}")
+            return _url(checked_proxy(value, f"environment variable {name}"))
     return None
+
+
+def _url(checked: str) -> str | None:
+    return None if checked == DIRECT else checked
 
 
 def _read(environ: Mapping[str, str], name: str) -> str:
@@ -42,23 +46,6 @@ def _read(environ: Mapping[str, str], name: str) -> str:
     if name == "HTTP_PROXY" and "REQUEST_METHOD" in environ:
         return environ.get("http_proxy", "").strip()
     return (environ.get(name.lower()) or environ.get(name) or "").strip()
-
-
-def _checked(value: str, source: str) -> str:
-    proxy = value if "://" in value else f"http://{value}"
-    try:
-        parts = urlsplit(proxy)
-        valid = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ConfigError(f"{source}: {_without_password(value)!r} is not a proxy URL ({', '.join(_SCHEMES)})")
-    return proxy.replace("socks5h://", "socks5://", 1)  # names are always resolved by the proxy
-
-
-def _without_password(value: str) -> str:
-    head, at, tail = value.rpartition("@")
-    return redact_text(f"…@{tail}" if at and head else value)
 
 
 def _is_this_machine(host: str) -> bool:

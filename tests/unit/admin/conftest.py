@@ -23,6 +23,7 @@ from omniroute.core.configfile import FileKey
 from omniroute.core.ids import FakeClock
 from omniroute.core.settings import Settings
 from omniroute.ir.caps import Limits
+from omniroute.routing.routes import StoredRoutes
 from omniroute.routing.snapshot import Snapshot
 from omniroute.server.assembly import Stored, build_snapshot
 from omniroute.storage import (
@@ -33,6 +34,7 @@ from omniroute.storage import (
     ModelRepository,
     NodeRepository,
     PasswordStore,
+    RoutingStore,
     SettingRepository,
     UsageRepository,
     Vault,
@@ -140,12 +142,12 @@ async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
 async def _world(
     db: Database, vault: Vault, clock: FakeClock, host: str, environ: dict[str, str], file: dict[str, Any], flags: dict[str, Any]
 ) -> World:
-    store = SettingRepository(db)
+    store, routing = SettingRepository(db), RoutingStore(db)
     accounts, nodes, models, keys = (
         AccountRepository(db, vault),
         NodeRepository(db, vault),
         ModelRepository(db),
-        KeyRepository(db, KEY_SECRET),
+        KeyRepository(db, KEY_SECRET, vault),
     )
     catalogue = Catalogue((ALPHA, REGION, FUTURE, BUILTIN))
     from_file, file_keys = _from_file(file, catalogue)
@@ -162,6 +164,13 @@ async def _world(
                 nodes=await nodes.list(),
                 models=await models.list(),
                 keys=await keys.list(),
+                routes=StoredRoutes(
+                    combos=[(row.id, row.name, row.definition) for row in await routing.combos.list()],
+                    aliases={row.pattern: row.target for row in await routing.aliases.list()},
+                    chains={row.pattern: row.steps for row in await routing.chains.list()},
+                ),
+                provider_routing=await routing.use.providers(),
+                account_routing=await routing.use.accounts(),
             ),
             file_keys=file_keys,
             formats=FORMATS,
@@ -182,6 +191,7 @@ async def _world(
         accounts=accounts,
         nodes=nodes,
         models=models,
+        routing=routing,
         setting_store=store,
         password=PasswordStore(db, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
         audit=AuditRepository(db),
@@ -193,6 +203,7 @@ async def _world(
         test_account=test_account,
         explain=lambda format_name, body, model: {"format": format_name, "body": body, "model": model},
         status=lambda: {"uptime_seconds": 1.5},
+        metrics=lambda accept: (f"text/{accept}", b"up 1\n"),
         shutdown=shutdown,
         clock=clock,
         session_secret=b"s" * 32,

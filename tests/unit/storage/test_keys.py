@@ -6,12 +6,12 @@ import pytest
 
 from omniroute.core.errors import BadRequest, Conflict, NotFound
 from omniroute.core.ids import FakeClock
-from omniroute.storage import Database, KeyRepository, digest_key
+from omniroute.storage import Database, KeyRepository, Vault, digest_key
 
 
 @pytest.fixture
-def keys(db: Database) -> KeyRepository:
-    return KeyRepository(db, b"secret")
+def keys(db: Database, vault: Vault) -> KeyRepository:
+    return KeyRepository(db, b"secret", vault)
 
 
 def test_the_digest_is_hmac_sha256() -> None:
@@ -88,10 +88,12 @@ async def test_touch_notes_many_at_once_and_never_goes_back(keys: KeyRepository)
     assert [(await keys.get(key.id)).last_used_at for key in (first, second)] == [150.0, 200.0]
 
 
-async def test_a_key_made_under_another_secret_says_so_until_it_is_rotated(db: Database, keys: KeyRepository) -> None:
+async def test_a_key_made_under_another_secret_says_so_until_it_is_rotated(
+    db: Database, keys: KeyRepository, vault: Vault
+) -> None:
     key, _ = await keys.create("k")
     assert keys.fits(key)
-    after = KeyRepository(db, b"another secret")
+    after = KeyRepository(db, b"another secret", vault)
     assert not after.fits(await after.get(key.id))
     rotated, _ = await after.rotate(key.id)
     assert after.fits(rotated)

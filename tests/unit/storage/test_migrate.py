@@ -10,7 +10,7 @@ import pytest
 
 from omniroute.core.errors import DataDirLocked, NewerSchema, StorageError
 from omniroute.core.ids import FakeClock
-from omniroute.storage import Database, KeyRepository
+from omniroute.storage import Database, KeyRepository, Vault
 from omniroute.storage.migrate import Migration, pending, shipped_migrations, statements
 
 FIRST = Migration.of("0001_words", "CREATE TABLE words (word TEXT); INSERT INTO words VALUES ('semi;colon'); -- the end;\n")
@@ -201,7 +201,7 @@ async def test_a_database_of_the_first_version_opens_with_all_it_held(tmp_path: 
     await first.close()
     async with await Database.open(tmp_path, clock=clock) as latest:
         assert latest.schema == shipped_migrations()[-1].name
-        (key,) = await KeyRepository(latest, b"secret").list()
+        (key,) = await KeyRepository(latest, b"secret", await Vault.open(latest)).list()
         assert (key.name, key.models, key.usable(clock.now())) == ("laptop", ("a/b",), True)
         assert await latest.check() == []
 

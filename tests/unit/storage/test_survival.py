@@ -17,17 +17,18 @@ _PROGRAM = """
 import asyncio, pathlib, sys
 from omniroute.core.ids import SystemClock
 from omniroute.storage import *
-from omniroute.telemetry import UsageRecord
+from omniroute.core.ledger import LedgerRow
 
 async def main():
     db = await Database.open(pathlib.Path(sys.argv[1]), clock=SystemClock())
-    accounts, keys, usage = AccountRepository(db, await Vault.open(db)), KeyRepository(db, b"secret"), UsageRepository(db)
+    vault = await Vault.open(db)
+    accounts, keys, usage = AccountRepository(db, vault), KeyRepository(db, b"secret", vault), UsageRepository(db)
     for number in range(1_000_000):
         key, _ = await keys.create(f"key {number}")
         account = await accounts.create("lab", f"account {number}", secret=f"credential {number}")
         await usage.insert_batch([
-            UsageRecord(request_id=key.id, attempt=attempt, started_at=1.0, provider="lab", model="m", client_format="a",
-                        upstream_format="b", stream=True, status=200, outcome="ok") for attempt in range(20)])
+            LedgerRow(id=number * 20 + attempt + 1, request_id=key.id, attempt=attempt, started_at=1.0, provider="lab", model="m",
+                      client_format="a", upstream_format="b", stream=True, status=200, outcome="ok") for attempt in range(20)])
         print(key.id, account.id, flush=True)
 
 asyncio.run(main())
@@ -52,9 +53,10 @@ async def test_everything_acknowledged_survives_a_kill(tmp_path: Path, acknowled
     seen = await asyncio.to_thread(_run_and_kill, tmp_path, acknowledged)
     async with await Database.open(tmp_path, clock=FakeClock()) as db:
         assert await db.check() == []
-        accounts = AccountRepository(db, await Vault.open(db))
+        vault = await Vault.open(db)
+        accounts = AccountRepository(db, vault)
         stored = {row.id: row for row in await accounts.list()}
-        keys = {key.id for key in await KeyRepository(db, b"secret").list()}
+        keys = {key.id for key in await KeyRepository(db, b"secret", vault).list()}
         attempts = {row.group: row.attempts for row in await UsageRepository(db).totals(group_by="provider")}
         assert len(seen) >= acknowledged
         for number, (key_id, account_id) in enumerate(seen):

@@ -10,27 +10,48 @@ from msgspec import UNSET, UnsetType
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.resources.providers import source_sentence
 from omniroute.admin.routes import Route
-from omniroute.core.errors import BadRequest, Conflict
+from omniroute.core.errors import BadRequest, ConfigError, Conflict
+from omniroute.core.proxy_url import checked_proxy, shown_proxy
 from omniroute.routing.snapshot import KeyGrant
-from omniroute.storage.keys import ApiKey
+from omniroute.storage.keys import ApiKey, Position
+
+_FIELDS = ("name", "models", "combos", "providers", "rpm", "streams", "system_prompt", "system_prompt_position", "proxy")
 
 
 class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
-    """``models``: ``prefix/model``, bare ids, or with a ``*`` at the end; empty lists mean no limit. Give at most one expiry:
-    ``expires_at`` in unix seconds or ``expires_in`` in seconds from now."""
+    """``models``: ``prefix/model``, bare ids, or with a ``*`` at the end; ``combos``: names, likewise; empty lists mean no limit.
+    ``rpm``: requests per minute; ``streams``: open at once; ``system_prompt`` goes with every request; ``proxy``: URL of the
+    outbound proxy of its calls, or ``direct``. Give at most one expiry: ``expires_at`` in unix seconds or ``expires_in`` in
+    seconds from now.
+    """
 
     name: str
     models: tuple[str, ...] = ()
+    combos: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
+    rpm: int | None = None
+    streams: int | None = None
+    system_prompt: str | None = None
+    system_prompt_position: Position = "prepend"
+    proxy: str | None = None
     expires_at: float | None = None
     expires_in: float | None = None
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What is given is changed; null removes a limit, the prompt, the proxy, the expiry."""
+
     name: str | UnsetType = UNSET
     models: tuple[str, ...] | UnsetType = UNSET
+    combos: tuple[str, ...] | UnsetType = UNSET
     providers: tuple[str, ...] | UnsetType = UNSET
+    rpm: int | UnsetType | None = UNSET
+    streams: int | UnsetType | None = UNSET
+    system_prompt: str | UnsetType | None = UNSET
+    system_prompt_position: Position | UnsetType = UNSET
+    proxy: str | UnsetType | None = UNSET
     expires_at: float | UnsetType | None = UNSET
+    expires_in: float | UnsetType = UNSET
 
 
 async def list_keys(request: AdminRequest) -> Answer:
@@ -51,11 +72,11 @@ async def create_key(request: AdminRequest) -> Answer:
     if body.expires_at is not None and body.expires_in is not None:
         raise BadRequest("give expires_at or expires_in, not both", param="expires_in")
     expires_at = now + body.expires_in if body.expires_in is not None else body.expires_at
-    _check(request, body.models, body.providers, expires_at)
-    key, plain = await request.services.keys.create(
-        body.name, models=body.models, providers=body.providers, expires_at=expires_at
-    )
-    await request.changed("key.create", key.id, {"name": key.name, "models": list(key.models), "providers": list(key.providers)})
+    given = {name: getattr(body, name) for name in _FIELDS} | {"expires_at": expires_at}
+    _check(request, given)
+    key, plain = await request.services.keys.create(**given)
+    detail = {name: list(getattr(key, name)) for name in ("models", "combos", "providers")}
+    await request.changed("key.create", key.id, {"name": key.name, **detail, "rpm": key.rpm, "streams": key.streams})
     return Answer({**_view(key, now), "key": plain}, 201)
 
 
@@ -74,15 +95,13 @@ async def update_key(request: AdminRequest) -> Answer:
     known = await _own(request)
     if known.revoked_at is not None:
         raise Conflict(f"API key {known.name!r} is revoked")
-    _check(
-        request,
-        () if body.models is UNSET else body.models,
-        () if body.providers is UNSET else body.providers,
-        None if body.expires_at is UNSET else body.expires_at,
-    )
-    key = await request.services.keys.update(
-        known.id, name=body.name, models=body.models, providers=body.providers, expires_at=body.expires_at
-    )
+    given = {name: value for name in (*_FIELDS, "expires_at") if (value := getattr(body, name)) is not UNSET}
+    if body.expires_in is not UNSET:
+        if "expires_at" in given:
+            raise BadRequest("give expires_at or expires_in, not both", param="expires_in")
+        given["expires_at"] = request.services.clock.now() + body.expires_in
+    _check(request, given)
+    key = await request.services.keys.update(known.id, **given)
     await request.changed(
         "key.update", key.id, {"changed": sorted(n for n in body.__struct_fields__ if getattr(body, n) is not UNSET)}
     )
@@ -118,15 +137,35 @@ async def _own(request: AdminRequest) -> ApiKey:
     return keys.get(key_id) or await request.services.keys.get(key_id)
 
 
-def _check(request: AdminRequest, models: tuple[str, ...], providers: tuple[str, ...], expires_at: float | None) -> None:
+def _check(request: AdminRequest, given: dict[str, Any]) -> None:
+    """What the store cannot know: the time, the providers, what a proxy URL looks like. The latter is put in its one form."""
+    expires_at = given.get("expires_at")
     if expires_at is not None and expires_at <= request.services.clock.now():
         raise BadRequest("the expiry lies in the past", param="expires_at")
-    if any(not model.strip() for model in models):
-        raise BadRequest("an entry of models is empty", param="models")
+    for field in ("models", "combos"):
+        if any(not entry.strip() for entry in given.get(field, ())):
+            raise BadRequest(f"an entry of {field} is empty", param=field)
     catalogue = request.services.catalogue()
-    for word in providers:
+    for word in given.get("providers", ()):
         if catalogue.by_prefix(word) is None:
             raise BadRequest(f"there is no provider {word!r}", param="providers")
+    if given.get("proxy") is not None:
+        try:
+            given["proxy"] = checked_proxy(given["proxy"], "proxy")
+        except ConfigError as error:
+            raise BadRequest(error.message, param="proxy") from None
+
+
+def _limits(key: ApiKey | KeyGrant) -> dict[str, Any]:
+    return {
+        "models": list(key.models),
+        "combos": list(key.combos),
+        "providers": list(key.providers),
+        "rpm": key.rpm,
+        "streams": key.streams,
+        "system_prompt": key.system_prompt,
+        "system_prompt_position": key.system_prompt_position,
+    }
 
 
 def _view(key: ApiKey, now: float) -> dict[str, Any]:
@@ -134,8 +173,8 @@ def _view(key: ApiKey, now: float) -> dict[str, Any]:
         "id": key.id,
         "name": key.name,
         "hint": key.prefix,
-        "models": list(key.models),
-        "providers": list(key.providers),
+        **_limits(key),
+        "proxy": None if key.proxy is None else shown_proxy(key.proxy),
         "state": "revoked" if key.revoked_at is not None else "active" if key.usable(now) else "expired",
         "created_at": key.created_at,
         "last_used_at": key.last_used_at,
@@ -151,8 +190,8 @@ def _managed_view(grant: KeyGrant) -> dict[str, Any]:
         "id": grant.id,
         "name": grant.name,
         "hint": None,
-        "models": list(grant.models),
-        "providers": list(grant.providers),
+        **_limits(grant),
+        "proxy": None if grant.proxy is None else shown_proxy(grant.proxy.reveal()),
         "state": "active",
         "created_at": None,
         "last_used_at": None,
