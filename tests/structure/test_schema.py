@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from omniroute.core.ids import FakeClock
-from omniroute.storage import UsageRow
+from omniroute.core.ledger import LedgerRow
 from omniroute.storage.migrate import migrate, shipped_migrations
 from structure.source_tree import python_files, relative, string_literals
 
@@ -76,7 +76,7 @@ def test_the_reader_of_table_makers(text: str, found: bool) -> None:
 def test_the_ledger_has_a_column_for_every_field_and_no_other(migrated: Path) -> None:
     with closing(sqlite3.connect(migrated)) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(usage)")]
-    assert columns == ["id", *UsageRow.__struct_fields__]
+    assert columns == list(LedgerRow.__struct_fields__)
 
 
 def test_every_sealed_column_is_counted_before_a_key_is_accepted(migrated: Path) -> None:

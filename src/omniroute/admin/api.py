@@ -12,6 +12,7 @@ from blacksheep import Application, Content, Request, Response, Router
 from omniroute.admin.hosts import PROXY_HEADERS, SAFE_METHODS
 from omniroute.admin.request import MAX_BODY, AdminRequest, Answer
 from omniroute.admin.resources import ROUTES
+from omniroute.admin.resources.monitoring import METRICS
 from omniroute.admin.routes import RouteTable, normalise
 from omniroute.admin.services import AdminServices
 from omniroute.admin.sessions import read_cookie
@@ -30,11 +31,12 @@ def build_admin(services: AdminServices) -> Application:
 
 
 def register(app: Application, services: AdminServices) -> None:
-    """Hang the admin API under ``/api`` of ``app``, whose router must be its own."""
+    """Hang the admin API under ``/api`` of ``app``, whose router must be its own, and the metrics where everybody looks for them."""
     handler = _entry(services, RouteTable(ROUTES))
     for method in METHODS:
         app.router.add(method, "/api", handler)
         app.router.add(method, "/api/{path:tail}", handler)
+        app.router.add(method, METRICS, handler)
 
 
 def _entry(services: AdminServices, table: RouteTable) -> Callable[[Request], Awaitable[Response]]:
@@ -75,6 +77,7 @@ async def _serve(services: AdminServices, table: RouteTable, request: Request, r
             params=match.params,
             query=dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)),
             body=await _body(request),
+            accept=_header(request, b"accept") or "",
             content_type=(_header(request, b"content-type") or "").split(";")[0].strip().lower(),
             actor=actor,
             host=host or "",
@@ -180,5 +183,5 @@ def _response(answer: Answer, request: Request, request_id: str) -> Response:
         return Response(204 if answer.status == 200 else answer.status, headers)
     data = answer.encode()
     if request.method == "HEAD":
-        return Response(answer.status, [*headers, (b"content-type", b"application/json")])
-    return Response(answer.status, headers, Content(b"application/json", data))
+        return Response(answer.status, [*headers, (b"content-type", answer.media.encode())])
+    return Response(answer.status, headers, Content(answer.media.encode(), data))

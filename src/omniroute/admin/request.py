@@ -36,6 +36,7 @@ class AdminRequest:
     query: dict[str, str]
     body: bytes
     content_type: str
+    accept: str
     actor: str
     host: str
     address: str
@@ -98,14 +99,17 @@ class AdminRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``body`` is written as JSON; None means an empty answer. ``cookies`` are whole Set-Cookie values."""
+    """``body`` is written as JSON, bytes as they are; None means an empty answer. ``cookies`` are whole Set-Cookie values."""
 
     body: Any = None
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     cookies: tuple[str, ...] = field(default=())
+    media: str = "application/json"
 
     def encode(self) -> bytes:
+        if isinstance(self.body, bytes):
+            return self.body
         return b"" if self.body is None else json.dumps(self.body)
 
 

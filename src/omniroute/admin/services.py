@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-from blacksheep import Request
+from typing import TYPE_CHECKING, Any
 
 from omniroute.admin.attempts import Attempts
 from omniroute.admin.hosts import HostPolicy
@@ -15,15 +13,21 @@ from omniroute.admin.sessions import Sessions
 from omniroute.catalog.catalog import Catalogue
 from omniroute.core.ids import Clock, new_id
 from omniroute.core.settings import Settings
+from omniroute.routing.plan import NOTHING_KNOWN
 from omniroute.routing.snapshot import Snapshot
+from omniroute.routing.state import View
 from omniroute.storage.accounts import AccountRepository
 from omniroute.storage.audit import AuditRepository
 from omniroute.storage.keys import KeyRepository
 from omniroute.storage.models import ModelRepository
 from omniroute.storage.nodes import NodeRepository
 from omniroute.storage.password import PasswordStore
+from omniroute.storage.routing import RoutingStore
 from omniroute.storage.settings import SettingRepository
 from omniroute.storage.usage import UsageRepository
+
+if TYPE_CHECKING:
+    from blacksheep import Request  # a server starts without loading it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,14 @@ class AdminServices:
 
     ``host``/``port`` are what the server listens on; ``status()`` is the live state of the process
     (uptime, requests in flight, …) as JSON-ready members; ``explain(format, body, model)`` tells what translation
-    makes of a request. ``session_secret`` signs cookies, ``admin_token`` is the CLI's bearer.
+    makes of a request; ``metrics(accept)`` is the metrics page and its content type. ``session_secret`` signs cookies, ``admin_token`` is the CLI's bearer.
     """
 
     keys: KeyRepository
     accounts: AccountRepository
     nodes: NodeRepository
     models: ModelRepository
+    routing: RoutingStore
     setting_store: SettingRepository
     password: PasswordStore
     audit: AuditRepository
@@ -69,6 +74,7 @@ class AdminServices:
     test_account: Callable[[str], Awaitable[TestResult]]
     explain: Callable[[str, dict[str, Any], str | None], dict[str, Any]]
     status: Callable[[], dict[str, Any]]
+    metrics: Callable[[str], tuple[str, bytes]]
     shutdown: Callable[[], None]
     clock: Clock
     session_secret: bytes
@@ -76,6 +82,7 @@ class AdminServices:
     host: str
     port: int
     config_file: str | None = None
+    view: Callable[[], View] = lambda: NOTHING_KNOWN
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     request_id: Callable[[Request], str] = request_id_of
     sessions: Sessions = field(init=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from omniroute._fast.envelope import Envelope
 from omniroute._fast.tokens import estimate_body
 from omniroute.gateway.ports import Exchange
@@ -12,18 +14,47 @@ from omniroute.translation.media import File
 from omniroute.translation.ops import Ops
 from omniroute.translation.request import read_request, wants_stream
 
+if TYPE_CHECKING:
+    from omniroute.gateway.heartbeat import Beat
+
 
 class Context:
-    """One request. ``received`` is monotonic seconds, ``wall`` unix seconds; ``attempts`` counts the tries made.
+    """One request. ``received`` is monotonic seconds, ``wall`` unix seconds; ``attempts`` counts the tries made,
+    ``failures`` those that came to nothing.
 
     ``model`` and ``stream`` are what the client asked for, in the body or (where its format says that there) in the URL;
     ``array``: its stream is to be one JSON array, see ``Format.array``. ``explain``: the client wants to know what translation
     does; ``ops`` is what it did for the last try (None: nobody asked). ``files`` holds what URLs of the request led to, a text
-    says why to nothing.
+    says why to nothing. ``committed``: something of an answer has been sent, so that no other try may follow. ``session`` is the
+    name by which routing knows the conversation; ``beat`` keeps the client of a silent stream patient.
     """
 
-    __slots__ = ("_estimate", "_request", "agent_id", "array", "attempts", "body", "decision", "envelope", "exchange", "explain",
-                 "files", "format", "grant", "model", "ops", "received", "session_id", "snapshot", "stream", "wall")  # fmt: skip
+    __slots__ = (
+        "_estimate",
+        "_request",
+        "agent_id",
+        "array",
+        "attempts",
+        "beat",
+        "body",
+        "committed",
+        "decision",
+        "envelope",
+        "exchange",
+        "explain",
+        "failures",
+        "files",
+        "format",
+        "grant",
+        "model",
+        "ops",
+        "received",
+        "session",
+        "session_id",
+        "snapshot",
+        "stream",
+        "wall",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -50,6 +81,10 @@ class Context:
         self.stream = stream if stream is not None else wants_stream(envelope, format)
         self.array = array
         self.attempts = 0
+        self.failures = 0
+        self.committed = False
+        self.session: str | None = None
+        self.beat: Beat | None = None
         self.decision = ""
         self.explain = (exchange.header("x-omniroute-explain") or "").lower() in ("true", "1")
         self.ops: Ops = None

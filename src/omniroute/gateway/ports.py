@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
-import msgspec
-
-from omniroute.ir.response import Usage
-
-Result = Literal["ok", "error", "aborted", "truncated"]
+from omniroute.core.ledger import LedgerRow
 
 
 class ClientGone(Exception):
@@ -72,32 +68,28 @@ class Exchange(Protocol):
     async def finish(self) -> None: ...
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one try. Times in milliseconds; ``ttft_ms`` from the client's request to the first useful event."""
+class Running(Protocol):
+    """A try under way. ``row_id`` is the number its row will have."""
 
-    request_id: str
-    attempt: int
-    started_at: float
-    result: Result
-    status: int
-    error_kind: str | None
-    key_id: str | None
-    account_id: str
-    provider: str
-    model: str
-    client_format: str
-    upstream_format: str
-    stream: bool
-    usage: Usage
-    ttft_ms: float | None
-    total_ms: float
-    bytes_in: int
-    bytes_out: int
-    session_id: str | None
-    agent_id: str | None
+    row_id: int
+
+    @property
+    def began(self) -> float:
+        """Monotonic seconds."""
+        ...
+
+    def so_far(self) -> LedgerRow:
+        """What is known of it now, as an ``open`` row."""
+        ...
 
 
 class Recorder(Protocol):
-    """Takes outcomes; never blocks, never raises."""
+    """Takes what is to be remembered of tries; never blocks, never raises."""
 
-    def record(self, outcome: Outcome) -> None: ...
+    def begin(self, running: Running) -> None:
+        """A try begins; it gets its row number."""
+        ...
+
+    def record(self, row: LedgerRow) -> None:
+        """A try is over: priced, counted and kept. The row is the recorder's from here on."""
+        ...

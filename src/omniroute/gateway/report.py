@@ -7,18 +7,27 @@ import structlog
 from omniroute._fast.codec import Bridge
 from omniroute.core.errors import Fault
 from omniroute.core.ids import Clock
+from omniroute.core.ledger import LedgerRow, Outcome
 from omniroute.gateway.context import Context
-from omniroute.gateway.ports import Outcome, Recorder, Result
+from omniroute.gateway.ports import Recorder
 from omniroute.ir.response import Usage
 from omniroute.routing.plan import Attempt
 
 log = structlog.get_logger("omniroute.gateway")
 
 _BYTES_PER_TOKEN = 4
+_NOTHING = Usage()
 
 
 class Report:
-    """Collects while the try runs; :meth:`settle` writes it down."""
+    """Collects while the try runs; :meth:`settle` writes it down.
+
+    ``queue_ms`` and ``connect_ms`` may be set by whoever waits for a free place and for a connection; ``fault`` is what went
+    wrong. Implements ``gateway.ports.Running``.
+    """
+
+    __slots__ = ("_answered", "_bridge", "_fallback", "_ttft", "_usage", "attempt", "began", "clock", "connect_ms",
+                 "context", "fault", "number", "queue_ms", "row_id", "upstream_format")  # fmt: skip
 
     def __init__(self, context: Context, attempt: Attempt, upstream_format: str, clock: Clock) -> None:
         self.context = context
@@ -26,12 +35,20 @@ class Report:
         self.upstream_format = upstream_format
         self.clock = clock
         self.number = context.attempts
+        self.began = clock.monotonic()
+        self.row_id = 0
         self.fault: Fault | None = None
+        self.queue_ms: float | None = None
+        self.connect_ms: float | None = None
+        self._fallback = context.failures > 0
         self._bridge: Bridge | None = None
         self._usage: Usage | None = None
         self._answered = False
         self._ttft: float | None = None
-        self._settled = False
+
+    def begin(self, recorder: Recorder) -> None:
+        """Let the try be seen while it runs, so that it leaves a trace even if the process is killed."""
+        recorder.begin(self)
 
     def watch(self, bridge: Bridge) -> None:
         self._bridge = bridge
@@ -47,40 +64,65 @@ class Report:
             self.first_token()
 
     def fail(self, fault: Fault) -> None:
+        if self.fault is None:
+            self.context.failures += 1
         self.fault = fault
 
     def input_estimate(self) -> int:
         """Prompt tokens by shape."""
         return self.context.input_estimate()
 
-    def settle(self, recorder: Recorder, *, aborted: bool = False) -> None:
-        """Record the try; a second call does nothing."""
-        if self._settled:
-            return
-        self._settled = True
-        outcome = self._outcome(aborted)
-        recorder.record(outcome)
-        if self.context.snapshot.settings.enable_request_logs:
-            _log(outcome)
+    def so_far(self) -> LedgerRow:
+        """The ``open`` row: what has been measured until now; before anything useful came, the prompt by its shape."""
+        usage = self._final_usage()
+        if usage is _NOTHING:
+            usage = Usage(input=self.input_estimate(), estimated=True)
+        return self._row("open", 0, usage)
 
-    def _outcome(self, aborted: bool) -> Outcome:
-        context, target = self.context, self.attempt.target
-        return Outcome(
+    @property
+    def waited(self) -> float | None:
+        """Seconds from the beginning of this try to its first useful event."""
+        return None if self._ttft is None else self._ttft - (self.began - self.context.received)
+
+    def settle(self, recorder: Recorder, *, aborted: bool = False) -> LedgerRow:
+        """Record the try. Call it once."""
+        status = self.fault.http_status if self.fault is not None else 499 if aborted else 200
+        row = self._row(self._outcome(aborted), status, self._final_usage())
+        recorder.record(row)
+        if self.context.snapshot.settings.enable_request_logs:
+            _log(row)
+        return row
+
+    def _row(self, outcome: Outcome, status: int, usage: Usage) -> LedgerRow:
+        context, attempt, ttft = self.context, self.attempt, self._ttft
+        target = attempt.target
+        return LedgerRow(
+            id=self.row_id,
             request_id=context.exchange.request_id,
             attempt=self.number,
             started_at=context.wall,
-            result=self._result(aborted),
-            status=self.fault.http_status if self.fault else 499 if aborted else 200,
-            error_kind=self.fault.kind if self.fault else None,
             key_id=context.grant.id if context.grant else None,
-            account_id=self.attempt.account.id,
+            account_id=attempt.account.id,
             provider=target.provider.id,
             model=target.model,
+            combo=attempt.combo,
+            decision=context.decision,
             client_format=context.format.name,
             upstream_format=self.upstream_format,
             stream=context.stream,
-            usage=self._final_usage(),
-            ttft_ms=None if self._ttft is None else self._ttft * 1000,
+            fallback=self._fallback,
+            status=status,
+            outcome=outcome,
+            error_kind=self.fault.kind if self.fault is not None else None,
+            input_tokens=usage.input,
+            cached_tokens=usage.cached,
+            written_tokens=usage.written,
+            output_tokens=usage.output,
+            reasoning_tokens=usage.reasoning,
+            estimated=usage.estimated,
+            queue_ms=self.queue_ms,
+            connect_ms=self.connect_ms,
+            ttft_ms=None if ttft is None else ttft * 1000,
             total_ms=(self.clock.monotonic() - context.received) * 1000,
             bytes_in=len(context.envelope.body),
             bytes_out=context.exchange.sent,
@@ -88,7 +130,7 @@ class Report:
             agent_id=context.agent_id,
         )
 
-    def _result(self, aborted: bool) -> Result:
+    def _outcome(self, aborted: bool) -> Outcome:
         if aborted:
             return "aborted"
         if self.fault is None:
@@ -103,11 +145,11 @@ class Report:
             return (
                 Usage(input=self.input_estimate(), output=_tokens(self.context.exchange.sent), estimated=True)
                 if self._answered
-                else Usage()
+                else _NOTHING
             )
-        seen = bridge.usage
         if not bridge.useful and not bridge.stopped:
-            return Usage()
+            return _NOTHING
+        seen = bridge.usage
         cached, written, reasoning = max(0, seen.cached), max(0, seen.written), max(0, seen.reasoning)
         if bridge.stopped and seen.input >= 0 and seen.output >= 0:
             return Usage(input=seen.input, cached=cached, written=written, output=seen.output, reasoning=reasoning)
@@ -122,21 +164,21 @@ class Report:
         )
 
 
-def _log(outcome: Outcome) -> None:
+def _log(row: LedgerRow) -> None:
     """One line for the operator who asked for request logs."""
     log.info(
         "model request",
-        model=f"{outcome.provider}/{outcome.model}",
-        attempt=outcome.attempt,
-        result=outcome.result,
-        status=outcome.status,
-        error=outcome.error_kind,
-        stream=outcome.stream,
-        input_tokens=outcome.usage.input,
-        output_tokens=outcome.usage.output,
-        ttft_ms=None if outcome.ttft_ms is None else round(outcome.ttft_ms, 1),
-        total_ms=round(outcome.total_ms, 1),
-        key=outcome.key_id,
+        model=f"{row.provider}/{row.model}",
+        attempt=row.attempt,
+        result=row.outcome,
+        status=row.status,
+        error=row.error_kind,
+        stream=row.stream,
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+        ttft_ms=None if row.ttft_ms is None else round(row.ttft_ms, 1),
+        total_ms=round(row.total_ms, 1),
+        key=row.key_id,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,15 +20,20 @@ from omniroute.catalog.schema import Provider
 from omniroute.core import json
 from omniroute.core.errors import NotFound
 from omniroute.core.ids import Clock, SystemClock
+from omniroute.core.ledger import LedgerRow
 from omniroute.gateway.explain import explain
 from omniroute.gateway.probe import probe
 from omniroute.gateway.service import Gateway
+from omniroute.routing.health import Health
+from omniroute.server.health_keeper import HealthKeeper
 from omniroute.server.installation import Installation, Launch
+from omniroute.server.lazy_site import LazySite
 from omniroute.server.ledger import Ledger
+from omniroute.server.observing import Observing
 from omniroute.server.routes import Front
-from omniroute.server.site import build_site
+from omniroute.storage.routing_state import RoutingStateRepository
 from omniroute.storage.usage import UsageRepository
-from omniroute.telemetry.recorder import Recorder, UsageRecord
+from omniroute.telemetry.recorder import Recorder
 from omniroute.translation.format import registry
 from omniroute.upstream.transports import Transports
 
@@ -35,48 +41,65 @@ from omniroute.upstream.transports import Transports
 class OmniRoute:
     """The whole product, not yet listening. An async context manager: leaving it drains the ledger and closes the store."""
 
-    def __init__(self, installation: Installation, host: str, port: int) -> None:
+    def __init__(self, installation: Installation, usage: UsageRepository, first_row: int, host: str, port: int) -> None:
         clock = installation.clock
         self.installation = installation
         self.started_at = clock.now()
         self._clock = clock
-        self._usage = UsageRepository(installation.db)
-        self._recorder = Recorder(self._write_usage, clock=clock)
+        self.observing = Observing()
+        self._usage = usage
+        self._recorder = Recorder(self._write_usage, clock=clock, first_id=first_row)
+        self._ledger = Ledger(self._recorder, lambda: installation.snapshot.catalogue, self.observing.traffic, clock)
         self._transports = Transports(clock)
         self._shutdown: Callable[[], None] | None = None
+        self.health = Health(random.Random())
+        self.health_keeper = HealthKeeper(self.health, RoutingStateRepository(installation.db), clock)
         self.gateway = Gateway(
             formats=registry(),
             snapshot=lambda: installation.snapshot,
             digest=installation.digest,
             transport_for=self._transports.for_wire,
-            recorder=Ledger(self._recorder, lambda: installation.snapshot.catalogue),
+            recorder=self._ledger,
             clock=clock,
             environ=installation.launch.environ,
+            health=self.health,
+        )
+        self.observing.watch(
+            in_flight=lambda: self.gateway.in_flight,
+            running=self._ledger.running,
+            recorder=self._recorder,
+            upstream=self._transports,
         )
         self.services = self._services(host, port)
-        self._site = build_site(self.services)
-        self.front = Front(self.gateway, self._site, self.not_ready, installation.snapshot.settings.cors_origins)
+        self.site = LazySite(self.services)
+        self.front = Front(self.gateway, self.site, self.not_ready, installation.snapshot.settings.cors_origins)
 
     @classmethod
     async def open(cls, launch: Launch, clock: Clock, *, host: str = "127.0.0.1", port: int = 0) -> OmniRoute:
         """Open the installation and put everything together. ConfigError or StorageError with one clear sentence."""
         installation = await Installation.open(launch, clock)
         try:
-            return cls(installation, host, port)
+            usage = UsageRepository(installation.db)
+            await usage.close_left_open()
+            return cls(installation, usage, await usage.next_id(), host, port)
         except BaseException:
             await installation.close()
             raise
 
     async def __aenter__(self) -> Self:
-        await self._site.start()  # type: ignore[no-untyped-call]
+        await self.health_keeper.load()
+        self.health_keeper.start()
         self._recorder.start()
+        self.observing.start(self._ledger.reserve)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
+            await self.health_keeper.stop()
+            await self.observing.stop()
             await self._recorder.close()
             await self._transports.close()
-            await self._site.stop()  # type: ignore[no-untyped-call]
+            await self.site.stop()
         finally:
             await self.installation.close()
 
@@ -111,6 +134,7 @@ class OmniRoute:
             accounts=installation.accounts,
             nodes=installation.nodes,
             models=installation.models,
+            routing=installation.routing,
             setting_store=installation.setting_store,
             password=installation.password,
             audit=installation.audit,
@@ -122,6 +146,7 @@ class OmniRoute:
             test_account=self._test_account,
             explain=self._explain,
             status=self._status,
+            metrics=self.observing.page,
             shutdown=self._request_shutdown,
             clock=self._clock,
             session_secret=installation.secrets.session,
@@ -131,7 +156,7 @@ class OmniRoute:
             config_file=None if installation.file is None else str(installation.file.path),
         )
 
-    async def _write_usage(self, records: list[UsageRecord]) -> None:
+    async def _write_usage(self, records: list[LedgerRow]) -> None:
         await self._usage.insert_batch(records)
         used = {r.key_id: r.started_at for r in records if r.key_id is not None}
         if used:
@@ -158,6 +183,7 @@ class OmniRoute:
             "reasoning": self.gateway.pipeline.memory.describe(),
             "database": self.installation.db.describe(),
             "upstream": self._transports.describe(),
+            **self.observing.describe(),
         }
 
 

@@ -1,7 +1,7 @@
 """What happened, written down beside the traffic and never in its way."""
 
-from omniroute.telemetry.cost import Charge, charge, cost
+from omniroute.telemetry.cost import charge, cost
 from omniroute.telemetry.logs import configure_logs, request_context
-from omniroute.telemetry.recorder import Recorder, UsageRecord
+from omniroute.telemetry.recorder import Recorder
 
-__all__ = ["Charge", "Recorder", "UsageRecord", "charge", "configure_logs", "cost", "request_context"]
+__all__ = ["Recorder", "charge", "configure_logs", "cost", "request_context"]

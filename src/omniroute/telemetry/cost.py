@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-import msgspec
-
+from omniroute.core.ledger import LedgerRow
 from omniroute.ir.caps import Price
 from omniroute.ir.response import Usage
 
 _MILLION = 1_000_000
-
-
-class Charge(msgspec.Struct, frozen=True, kw_only=True):
-    """USD. ``cost_usd`` is what is owed, None if the price is not known. ``shadow_cost_usd`` is the list price of a use that
-    a plan makes free, so that people see what the plan saves; None elsewhere."""
-
-    cost_usd: float | None
-    shadow_cost_usd: float | None
-    basis: Literal["list", "equivalent", "unknown"]
 
 
 def cost(usage: Usage, price: Price) -> float | None:
@@ -28,26 +16,41 @@ def cost(usage: Usage, price: Price) -> float | None:
     to it when they have no rate of their own. Reasoning is part of ``output`` and is never charged again. An upstream that claims
     more cached and written than input tokens is charged for what it claims, never less than nothing.
     """
-    fresh = max(0, usage.input - usage.cached - usage.written)
-    total = 0.0
-    for tokens, rate in (
-        (fresh, price.input),
-        (usage.cached, price.input if price.cached is None else price.cached),
-        (usage.written, price.input if price.cache_write is None else price.cache_write),
-        (usage.output, price.output),
-    ):
-        if tokens > 0:
-            if rate is None:
-                return None
-            total += tokens * rate
-    return total / _MILLION
+    return _amount(usage.input, usage.cached, usage.written, usage.output, price)
 
 
-def charge(usage: Usage, price: Price) -> Charge:
-    """The ledger's figures: an ``equivalent`` price costs nothing and casts a shadow, an ``unknown`` one is not guessed."""
+def charge(row: LedgerRow, price: Price) -> None:
+    """Put the row's figures in place: an ``equivalent`` price costs nothing and casts a shadow (what the plan saved, at list
+    price), an ``unknown`` one is not guessed."""
+    row.price_basis = price.basis
     if price.basis == "unknown":
-        return Charge(cost_usd=None, shadow_cost_usd=None, basis="unknown")
-    amount = cost(usage, price)
+        return
+    amount = _amount(row.input_tokens, row.cached_tokens, row.written_tokens, row.output_tokens, price)
     if price.basis == "equivalent":
-        return Charge(cost_usd=0.0, shadow_cost_usd=amount, basis="equivalent")
-    return Charge(cost_usd=amount, shadow_cost_usd=None, basis="list")
+        row.cost_usd, row.shadow_cost_usd = 0.0, amount
+    else:
+        row.cost_usd = amount
+
+
+def _amount(given: int, cached: int, written: int, output: int, price: Price) -> float | None:
+    total = 0.0
+    fresh = given - cached - written
+    if fresh > 0:
+        if price.input is None:
+            return None
+        total = fresh * price.input
+    if cached > 0:
+        rate = price.input if price.cached is None else price.cached
+        if rate is None:
+            return None
+        total += cached * rate
+    if written > 0:
+        rate = price.input if price.cache_write is None else price.cache_write
+        if rate is None:
+            return None
+        total += written * rate
+    if output > 0:
+        if price.output is None:
+            return None
+        total += output * price.output
+    return total / _MILLION

@@ -7,50 +7,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
 import structlog
 
 from omniroute.core.ids import Clock
+from omniroute.core.ledger import LedgerRow
 
 _BATCH = 500
 _LONGEST_PAUSE = 5.0
-
-
-class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One try. ``started_at`` is in unix seconds, ``*_ms`` in milliseconds from then, ``bytes_in`` from the client, ``bytes_out``
-    to it. ``input_tokens`` includes cached and written ones, ``output_tokens`` includes reasoning. ``outcome`` is ok, error,
-    aborted or truncated; ``status`` what the client got (or would have got). ``cost_usd`` None = price unknown;
-    ``shadow_cost_usd``: list price of what a plan made free. ``agent_id`` and ``session_id`` are the client's own.
-    """
-
-    request_id: str
-    attempt: int
-    started_at: float
-    key_id: str | None = None
-    account_id: str | None = None
-    provider: str
-    model: str
-    client_format: str
-    upstream_format: str
-    stream: bool
-    status: int
-    outcome: str
-    error_kind: str | None = None
-    input_tokens: int = 0
-    cached_tokens: int = 0
-    written_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_tokens: int = 0
-    estimated: bool = False
-    cost_usd: float | None = None
-    shadow_cost_usd: float | None = None
-    price_basis: str = "unknown"
-    ttft_ms: float | None = None
-    total_ms: float = 0.0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    session_id: str | None = None
-    agent_id: str | None = None
 
 
 class Recorder:
@@ -58,23 +21,26 @@ class Recorder:
 
     A sink that raises is asked again, with growing pauses, in the same order: it must take a batch it has seen before. Up to
     ``capacity`` records wait meanwhile; beyond that the oldest are dropped and counted in :meth:`describe`, since an unbounded
-    queue would take the traffic down with the ledger. Use from one event loop; start with :meth:`start`, end with :meth:`close`.
+    queue would take the traffic down with the ledger. Row numbers begin at ``first_id``. Use from one event loop; start with
+    :meth:`start`, end with :meth:`close`.
     """
 
     def __init__(
         self,
-        sink: Callable[[list[UsageRecord]], Awaitable[Any]],
+        sink: Callable[[list[LedgerRow]], Awaitable[Any]],
         *,
         capacity: int = 10_000,
         interval: float = 0.1,
         clock: Clock,
+        first_id: int = 1,
     ) -> None:
         self._sink = sink
         self._capacity = capacity
         self._interval = interval
         self._clock = clock
-        self._waiting: deque[UsageRecord] = deque()
-        self._batch: list[UsageRecord] = []
+        self._next_id = first_id
+        self._waiting: deque[LedgerRow] = deque()
+        self._batch: list[LedgerRow] = []
         self._news = asyncio.Event()
         self._closing = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -93,8 +59,17 @@ class Recorder:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="usage-recorder")
 
-    def record(self, record: UsageRecord) -> None:
-        """Take one record. Never blocks, never raises. After :meth:`close` it is counted as dropped."""
+    def new_id(self) -> int:
+        """The number of a row to come."""
+        found = self._next_id
+        self._next_id += 1
+        return found
+
+    def record(self, record: LedgerRow) -> None:
+        """Take one row, and give it a number unless it has one. Never blocks, never raises. After :meth:`close` it is counted as
+        dropped."""
+        if not record.id:
+            record.id = self.new_id()
         if self._closing.is_set():
             self._drop(1)
             return

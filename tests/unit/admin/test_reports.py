@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from omniroute.storage.usage import UsageRow
+from omniroute.core.ledger import LedgerRow
 
 
-def row(number: int, **more: Any) -> UsageRow:
+def row(number: int, **more: Any) -> LedgerRow:
     base: dict[str, Any] = {
         "request_id": f"req_{number}",
         "attempt": 1,
@@ -26,7 +26,7 @@ def row(number: int, **more: Any) -> UsageRow:
         "output_tokens": 2,
         "cost_usd": 0.5,
     }
-    return UsageRow(**{**base, **more})
+    return LedgerRow(**{**base, **more})
 
 
 async def test_history_comes_in_pages(world: Any, client: httpx.AsyncClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -9,7 +10,8 @@ import msgspec
 import pytest
 
 from omniroute.core.errors import BadRequest
-from omniroute.storage import Database, UsageRepository, UsageRow
+from omniroute.core.ledger import LedgerRow
+from omniroute.storage import Database, UsageRepository
 
 
 @pytest.fixture
@@ -17,36 +19,75 @@ def usage(db: Database) -> UsageRepository:
     return UsageRepository(db)
 
 
-def row(request_id: str = "req", attempt: int = 1, **more: Any) -> UsageRow:
+_numbers = itertools.count(1)
+
+
+def row(request_id: str = "req", attempt: int = 1, **more: Any) -> LedgerRow:
     fields: dict[str, Any] = {
         "started_at": 1000.0, "provider": "lab", "model": "m", "client_format": "openai_chat", "upstream_format": "anthropic",
-        "stream": True, "status": 200, "outcome": "ok", **more,
+        "stream": True, "status": 200, "outcome": "ok", "id": next(_numbers), **more,
     }  # fmt: skip
-    return UsageRow(request_id=request_id, attempt=attempt, **fields)
+    return LedgerRow(request_id=request_id, attempt=attempt, **fields)
 
 
 FULL = row(
     "req_full", 2, started_at=1234.567891, key_id="key_1", account_id="acc_1", stream=False, status=502, outcome="truncated",
     error_kind="network", input_tokens=100, cached_tokens=60, written_tokens=10, output_tokens=50, reasoning_tokens=20, estimated=True,
     cost_usd=0.001234, shadow_cost_usd=0.5, price_basis="list", ttft_ms=12.5, total_ms=345.6, bytes_in=1000, bytes_out=2000,
-    session_id="s", agent_id="a",
+    session_id="s", agent_id="a", combo="daily", decision="combo", queue_ms=1.5, connect_ms=20.25, fallback=True, hedge=True,
 )  # fmt: skip
 
 
 async def test_every_field_comes_back(usage: UsageRepository) -> None:
-    assert await usage.insert_batch([FULL, row()]) == 2
+    plain = row()
+    assert await usage.insert_batch([FULL, plain]) == 2
     page = await usage.history()
-    assert page.rows == [FULL, row()]
+    assert page.rows == [FULL, plain]
     assert page.cursor is None
 
 
 async def test_a_batch_seen_before_changes_nothing(usage: UsageRepository) -> None:
-    assert await usage.insert_batch([row("a"), row("b")]) == 2
-    changed = [row("a", output_tokens=99), row("a", 2), row("b"), row("b", 2)]
+    assert await usage.insert_batch([row("a", id=1001), row("b", id=1002)]) == 2
+    changed = [row("a", id=1001, output_tokens=99), row("a", 2, id=1003), row("b", id=1002), row("b", 2, id=1004)]
     assert await usage.insert_batch(changed) == 2
     assert await usage.insert_batch([]) == 0
     (totals,) = await usage.totals()
     assert (totals.requests, totals.attempts, totals.output_tokens) == (2, 4, 0)
+    assert await usage.next_id() == 1005
+
+
+async def test_two_requests_of_one_request_id_both_count(usage: UsageRepository) -> None:
+    """Clients choose request ids; some choose the same one for ever."""
+    await usage.insert_batch([row("mine", output_tokens=5), row("mine", output_tokens=7)])
+    (totals,) = await usage.totals()
+    assert (totals.attempts, totals.output_tokens) == (2, 12)
+
+
+async def test_an_open_row_gives_way_to_the_final_one_which_stands(usage: UsageRepository) -> None:
+    opened = row("a", id=7, outcome="open", status=0, input_tokens=100, estimated=True)
+    longer = row("a", id=7, outcome="open", status=0, input_tokens=100, output_tokens=20, estimated=True)
+    final = row("a", id=7, input_tokens=90, output_tokens=50)
+    assert await usage.insert_batch([opened]) == 1
+    assert (await usage.totals())[0].errors == 0
+    assert await usage.insert_batch([longer, final]) == 2
+    assert await usage.insert_batch([longer, opened]) == 0
+    assert (await usage.history()).rows == [final]
+
+
+async def test_what_a_killed_process_left_open_is_settled_once(usage: UsageRepository) -> None:
+    assert await usage.next_id() == 1
+    await usage.insert_batch([row("a", id=1), row("b", id=2, outcome="open", status=0, input_tokens=100, cost_usd=0.5)])
+    assert await usage.close_left_open() == 1
+    assert await usage.close_left_open() == 0
+    left = (await usage.history(filters={"request_id": "b"})).rows[0]
+    assert (left.outcome, left.error_kind, left.estimated, left.input_tokens, left.cost_usd) == (
+        "aborted",
+        "killed",
+        True,
+        100,
+        0.5,
+    )
+    assert (await usage.history(filters={"request_id": "a"})).rows[0].outcome == "ok"
 
 
 async def test_absurd_values_do_not_stop_a_batch(usage: UsageRepository) -> None:

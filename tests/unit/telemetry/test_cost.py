@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omniroute.core.ledger import LedgerRow
 from omniroute.ir.caps import Price
 from omniroute.ir.response import Usage
-from omniroute.telemetry import Charge, charge, cost
+from omniroute.telemetry import charge, cost
 
 LISTED = Price(input=3.0, output=15.0, cached=0.3, cache_write=3.75, basis="list")
 
@@ -44,21 +47,23 @@ AMOUNT = (400 * 3 + 600 * 0.3 + 200 * 15) / 1e6
 
 
 @pytest.mark.parametrize(
-    ("price", "charged"),
+    ("price", "usd", "shadow", "basis"),
     [
-        (LISTED, Charge(cost_usd=pytest.approx(AMOUNT), shadow_cost_usd=None, basis="list")),
-        (
-            Price(input=3.0, output=15.0, cached=0.3, basis="equivalent"),
-            Charge(cost_usd=0.0, shadow_cost_usd=pytest.approx(AMOUNT), basis="equivalent"),
-        ),
-        (Price(basis="equivalent"), Charge(cost_usd=0.0, shadow_cost_usd=None, basis="equivalent")),
-        (Price(input=3.0, output=15.0), Charge(cost_usd=None, shadow_cost_usd=None, basis="unknown")),
-        (Price(input=3.0, basis="list"), Charge(cost_usd=None, shadow_cost_usd=None, basis="list")),
-        (Price(input=0.0, output=0.0, basis="list"), Charge(cost_usd=0.0, shadow_cost_usd=None, basis="list")),
+        (LISTED, pytest.approx(AMOUNT), None, "list"),
+        (Price(input=3.0, output=15.0, cached=0.3, basis="equivalent"), 0.0, pytest.approx(AMOUNT), "equivalent"),
+        (Price(basis="equivalent"), 0.0, None, "equivalent"),
+        (Price(input=3.0, output=15.0), None, None, "unknown"),
+        (Price(input=3.0, basis="list"), None, None, "list"),
+        (Price(input=0.0, output=0.0, basis="list"), 0.0, None, "list"),
     ],
 )
-def test_charge(price: Price, charged: Charge) -> None:
-    assert charge(USAGE, price) == charged
+def test_a_row_is_charged_in_place(price: Price, usd: Any, shadow: Any, basis: str) -> None:
+    row = LedgerRow(
+        request_id="r", attempt=1, started_at=0.0, provider="lab", model="m", client_format="a", upstream_format="a", stream=False,
+        status=200, outcome="ok", input_tokens=USAGE.input, cached_tokens=USAGE.cached, output_tokens=USAGE.output,
+    )  # fmt: skip
+    charge(row, price)
+    assert (row.cost_usd, row.shadow_cost_usd, row.price_basis) == (usd, shadow, basis)
 
 
 tokens = st.integers(min_value=0, max_value=10_000_000)

@@ -6,6 +6,8 @@ from omniroute import __version__
 from omniroute.admin.request import AdminRequest, Answer
 from omniroute.admin.routes import Route
 
+METRICS = "/metrics"
+
 
 async def read_health(request: AdminRequest) -> Answer:
     """Version, counts of what is configured, and the live state of the process."""
@@ -24,6 +26,12 @@ async def read_health(request: AdminRequest) -> Answer:
     return Answer({**facts, **services.status()})
 
 
+async def read_metrics(request: AdminRequest) -> Answer:
+    """For Prometheus: the text format, or OpenMetrics where the caller accepts it."""
+    media, page = request.services.metrics(request.accept)
+    return Answer(page, media=media)
+
+
 async def shut_down(request: AdminRequest) -> Answer:
     """Stop the server in an orderly way, as SIGTERM does: open streams may finish."""
     await request.services.audit.append(request.actor, "server.shutdown", "server", {"address": request.address})
@@ -33,5 +41,6 @@ async def shut_down(request: AdminRequest) -> Answer:
 
 ROUTES = (
     Route("GET", "/api/monitoring/health", read_health),
+    Route("GET", METRICS, read_metrics),
     Route("POST", "/api/shutdown", shut_down),
 )
