@@ -187,33 +187,39 @@ def _all_of_a_provider(name: str) -> bool:
 
 def check_alias(pattern: str, target: str, error: Complain = complain) -> None:
     """ConfigError when the pattern fits nothing or the target could not be a name."""
-    for word, text in (("alias", pattern), ("target", target)):
-        if not text or len(text) > 300 or not text.isprintable() or text != text.strip():
-            raise error(f"the {word} {text[:60]!r} is not a name", pattern)
+    check_pattern(pattern, error)
+    check_pattern(target, error)
     if is_pattern(target) and not _all_of_a_provider(target):
         raise error(f"{target!r}: a target is a model, a combo, or PREFIX/*", pattern)
     if target == pattern:
         raise error(f"the alias {pattern!r} leads to itself", pattern)
 
 
+def check_pattern(text: str, error: Complain = complain) -> None:
+    """ConfigError when the text could not be a name or a pattern of names."""
+    if not text or len(text) > 300 or not text.isprintable() or text != text.strip():
+        raise error(f"{text[:60]!r} is not a name", text)
+
+
 def check_set(combos: Mapping[str, Combo], name: str, error: Complain = complain) -> None:
     """ConfigError when the combo ``name`` names one that is not there, comes back to itself or is nested too deeply."""
-    _walk(combos, name, (name,), error)
+    _walk(combos, name, (name,), (), error)
 
 
-def _walk(combos: Mapping[str, Combo], name: str, path: tuple[str, ...], error: Complain) -> None:
+def _walk(combos: Mapping[str, Combo], name: str, path: tuple[str, ...], first: tuple[str, ...], error: Complain) -> None:
+    """``first`` is the step of the outermost combo by which we came here: what is wrong is told about it."""
     for field, steps in (("steps", combos[name].steps), ("fallback", combos[name].fallback)):
         for position, step in enumerate(steps):
             if step.combo is None:
                 continue
-            at = (field, str(position)) if len(path) == 1 else ()
+            at = first or (field, str(position))
             if step.combo not in combos:
                 raise error(f"there is no combo {step.combo!r}{suggestion(step.combo, list(combos))}", *at)
             if step.combo in path:
                 raise error(f"the combo comes back to itself: {' -> '.join((*path, step.combo))}", *at)
             if len(path) >= MAX_DEPTH:
                 raise error(f"combos are nested more than {MAX_DEPTH} deep: {' -> '.join((*path, step.combo))}", *at)
-            _walk(combos, step.combo, (*path, step.combo), error)
+            _walk(combos, step.combo, (*path, step.combo), at, error)
 
 
 def users_of(combos: Mapping[str, Combo], name: str) -> list[str]:

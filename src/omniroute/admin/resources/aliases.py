@@ -10,7 +10,7 @@ from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.resources.providers import source_sentence
 from omniroute.admin.routes import Route
 from omniroute.core.errors import BadRequest, ConfigError, Conflict
-from omniroute.routing.combo import Alias, Chain, check_alias
+from omniroute.routing.combo import Alias, Chain, check_alias, check_pattern
 from omniroute.routing.routes import chain_steps
 
 
@@ -70,7 +70,7 @@ async def put_chain(request: AdminRequest) -> Answer:
     known = {c.pattern: c for c in snapshot.fallbacks}.get(body.model)
     _refuse_file(request, "fallback chain", body.model, None if known is None else known.source)
     try:
-        check_alias(body.model, f"{body.model}/model")
+        check_pattern(body.model)
         steps = chain_steps(body.steps, frozenset(snapshot.combos))
     except ConfigError as error:
         raise BadRequest(error.message, param="steps") from None
