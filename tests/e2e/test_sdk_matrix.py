@@ -7,21 +7,43 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import ollama
 import pytest
+import pytest_asyncio
 from google.genai import types
 from pydantic import BaseModel
 
-from running.fixtures import Server
+from running.fixtures import Server, nodes, serving
 from upstream.script import Script, Text, Thinking, ToolCall, Usage
 from upstream.server import ScriptedUpstream
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 UPSTREAMS = ["oa/m", "an/m", "re/m", "ge/m", "ol/m"]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 CALLS = [ToolCall("get_weather", {"city": "Köln"}, id="call_1"), ToolCall("get_weather", {"city": "Bonn"}, id="call_2")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def upstream_of_all() -> AsyncIterator[ScriptedUpstream]:
+    async with ScriptedUpstream().run() as upstream:
+        yield upstream
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory, upstream_of_all: ScriptedUpstream) -> AsyncIterator[Server]:
+    """One OmniRoute for all tests here: every conversation is its own, whoever talked before."""
+    async with serving(tmp_path_factory.mktemp("matrix") / "data", nodes(upstream_of_all)) as running:
+        yield running
+
+
+@pytest.fixture
+def scripted_upstream(upstream_of_all: ScriptedUpstream) -> ScriptedUpstream:
+    upstream_of_all.reset()
+    return upstream_of_all
 
 
 class Capital(BaseModel):

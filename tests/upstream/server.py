@@ -160,6 +160,11 @@ class ScriptedUpstream:
         """Answers for the next requests, in order; with ``model`` or ``path`` only for requests that ask for it."""
         self._queue += [_Queued(script, model, path) for script in scripts]
 
+    def reset(self) -> None:
+        """Forget what was received and what was left to be told: for tests that share one upstream."""
+        self.requests.clear()
+        self._queue.clear()
+
     async def received(self, count: int) -> Received:
         """Wait until ``count`` requests have arrived in all; gives back that one."""
         async with self._arrived:

@@ -142,7 +142,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     array             turns a stream of this dialect into one JSON array of its events, None where that does not exist
     count_key         the field of a token count's answer
     replay            changes that put remembered reasoning back into an unparsed body, None where clients carry it themselves
-    unsigned          a body for an upstream without earlier thinking and its proofs (None: it has none), None = there are no proofs
+    unsigned          a body without the thinking of earlier answers (None: it has none), None = this format has no proofs of it
     gathered          the finished answer in the last vendor-only event of a stream (None: it holds none), None = no such event
     history           how a request goes on from an earlier response, None where the dialect is stateless
     passing           how a finished answer is told at a glance when it is handed on as it is, None = it is parsed
