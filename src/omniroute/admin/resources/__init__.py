@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from omniroute.admin.resources import (
+    aliases,
     audit,
     auth,
+    combos,
     keys,
     models,
     monitoring,
@@ -12,6 +14,7 @@ from omniroute.admin.resources import (
     provider_models,
     provider_nodes,
     providers,
+    routing,
     settings,
     translator,
     usage,
@@ -26,6 +29,9 @@ ROUTES: tuple[Route, ...] = (
     *provider_nodes.ROUTES,
     *provider_models.ROUTES,
     *models.ROUTES,
+    *combos.ROUTES,
+    *aliases.ROUTES,
+    *routing.ROUTES,
     *settings.ROUTES,
     *usage.ROUTES,
     *audit.ROUTES,
