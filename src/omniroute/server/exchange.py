@@ -49,9 +49,7 @@ class AsgiExchange:
         self.finished = False
         self.gone = False
         self.sent = 0
-        self._headers: dict[bytes, bytes] = {}
-        for name, value in scope["headers"]:
-            self._headers.setdefault(name, value)
+        self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # of a repeated header the first counts
         self._query: dict[str, str] | None = None
         self._receive = receive
         self._send = send

@@ -73,10 +73,12 @@ class Push:
         if cycle.disconnected or cycle.response_started:
             return
         parts = [STATUS_LINE[status]]
-        for name, value in (*cycle.default_headers, *headers):
-            if _UNSAFE.search(value) is not None:
-                raise ValueError(f"the value of header {name!r} holds a control character")
+        for name, value in cycle.default_headers:
             parts += (name, b": ", value, b"\r\n")
+        for name, value in headers:
+            parts += (name, b": ", value, b"\r\n")
+        if _UNSAFE.search(b" ".join([value for _, value in headers])) is not None:
+            raise ValueError("the value of a header holds a control character")
         if not cycle.keep_alive:
             parts.append(b"connection: close\r\n")
         parts += (b"\r\n", body)
@@ -97,7 +99,6 @@ class LimitedProtocol(HttpToolsProtocol):
     """Answers oversized request heads with 431 and malformed requests with 400, then closes the connection."""
 
     _seen_bytes = 0
-    _seen_headers = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -109,28 +110,29 @@ class LimitedProtocol(HttpToolsProtocol):
             push.lost()
 
     def on_message_begin(self) -> None:
-        self._seen_bytes = self._seen_headers = 0
+        self._seen_bytes = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        self._count(len(url), 0, _MAX_TARGET)
+        self._seen_bytes += len(url)
+        if self._seen_bytes > _MAX_TARGET:
+            self._too_large()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
-        self._count(len(name) + len(value), 1, _MAX_HEADER_BYTES)
+        seen = self._seen_bytes = self._seen_bytes + len(name) + len(value)
+        if seen > _MAX_HEADER_BYTES or len(self.headers) > _MAX_HEADERS:
+            self._too_large()
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         if self.cycle.scope is self.scope:
             self.scope["extensions"] = {EXTENSION: Push(self.cycle, self._watched)}  # type: ignore[dict-item]
 
-    def _count(self, size: int, headers: int, limit: int) -> None:
-        self._seen_bytes += size
-        self._seen_headers += headers
-        if self._seen_bytes > limit or self._seen_headers > _MAX_HEADERS:
-            self._refuse(_TOO_LARGE)
-            raise ValueError("request head too large")
+    def _too_large(self) -> None:
+        self._refuse(_TOO_LARGE)
+        raise ValueError("request head too large")
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(_MALFORMED)

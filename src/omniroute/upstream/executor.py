@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
@@ -26,6 +27,8 @@ _NEVER_FROM_CLIENT = SECRET_HEADERS | {
     "connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "expect", "forwarded", "via",
 }  # fmt: skip
 _WAYS = 4096
+_VARIANTS = 32
+_LATER = "the id of each call"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _HOST_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
@@ -103,8 +106,20 @@ def timers_for(provider: Provider, settings: Settings) -> Timers:
     )
 
 
+class _Head(NamedTuple):
+    """A signed head: its address, its headers, and where in them the request id goes (-1: nowhere)."""
+
+    url: str
+    headers: Headers
+    id_at: int
+
+    def __repr__(self) -> str:
+        return "<a signed head>"  # it holds the secret
+
+
 class _Way(msgspec.Struct, frozen=True):
-    """What does not change from call to call: whose it was, where it goes, how it is signed, what bounds it."""
+    """What does not change from call to call: whose it was, where it goes, how it is signed, what bounds it. ``heads``: by what
+    the client and the format add to them, and whether there is a body."""
 
     provider: Provider
     account: Account
@@ -113,6 +128,8 @@ class _Way(msgspec.Struct, frozen=True):
     signing: Auth
     timers: Timers
     proxy: str | None
+    lasting: bool
+    heads: dict[tuple[object, ...], _Head]
 
 
 class Executor:
@@ -153,20 +170,42 @@ class Executor:
             proxy = proxy_for(url, settings.outbound_proxy, self._environ)
             if len(self._ways) >= _WAYS:
                 self._ways.clear()
-            way = self._ways[key] = _Way(provider, account, settings, url, signing, timers_for(provider, settings), proxy)
-        return _assemble(
-            provider,
-            account,
-            body,
-            way.url,
-            way.signing,
-            stream,
-            timers or way.timers,
-            client_headers,
-            default_headers or {},
-            way.proxy,
-            request_id,
+            lasting = auth.registry()[signing.scheme].lasting
+            own = timers_for(provider, settings)
+            way = self._ways[key] = _Way(provider, account, settings, url, signing, own, proxy, lasting, {})
+        given = tuple(client_headers)
+        if not way.lasting:
+            return _assemble(
+                provider, account, body, way.url, way.signing, stream, timers or way.timers, given, default_headers or {},
+                way.proxy, request_id,
+            )  # fmt: skip
+        head = _head(way, given, default_headers or {}, body=bool(body), stream=stream)
+        headers = head.headers.copy()
+        if head.id_at >= 0:
+            headers[head.id_at] = ("x-request-id", request_id)
+        return Call(
+            method="POST" if body else "GET",
+            url=head.url,
+            headers=headers,
+            body=body,
+            timers=timers or way.timers,
+            private=provider.private,
+            proxy=way.proxy,
         )
+
+
+def _head(way: _Way, given: tuple[tuple[str, str], ...], defaults: Mapping[str, str], *, body: bool, stream: bool) -> _Head:
+    """The signed head, made once for all calls that differ in body and id only."""
+    key = (given, tuple(defaults.items()) if defaults else (), body)
+    head = way.heads.get(key)
+    if head is None:
+        headers = _headers(way.provider, way.signing, given, defaults, body=body, stream=stream, request_id=_LATER)
+        url = auth.registry()[way.signing.scheme].sign(headers, way.url, way.account, way.signing)
+        id_at = next((at for at, (_, text) in enumerate(headers) if text is _LATER), -1)
+        if len(way.heads) >= _VARIANTS:
+            way.heads.clear()
+        head = way.heads[key] = _Head(url, headers, id_at)
+    return head
 
 
 def _url(provider: Provider, account: Account, model: str, path: str) -> str:

@@ -18,9 +18,10 @@ __all__ = ["Scheme", "credential", "registry", "usable"]
 
 
 class Scheme(Protocol):
-    """Puts an account's credential into a call."""
+    """Puts an account's credential into a call. ``lasting``: it puts the same into each, whatever the time and the call."""
 
     name: str
+    lasting: bool
 
     def sign(self, headers: Headers, url: str, account: Account, auth: Auth) -> str:
         """Add what proves the account to ``headers`` and give back the URL (changed only by schemes that sign there).

@@ -10,6 +10,7 @@ from omniroute.upstream.call import Headers
 
 class Header:
     name = "header"
+    lasting = True
 
     def sign(self, headers: Headers, url: str, account: Account, auth: Auth) -> str:
         secret = credential(account, auth)

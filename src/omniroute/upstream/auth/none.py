@@ -9,6 +9,7 @@ from omniroute.upstream.call import Headers
 
 class Nothing:
     name = "none"
+    lasting = True
 
     def sign(self, headers: Headers, url: str, account: Account, auth: Auth) -> str:
         return url

@@ -15,6 +15,7 @@ from omniroute.upstream.call import Headers
 
 class Query:
     name = "query"
+    lasting = True
 
     def sign(self, headers: Headers, url: str, account: Account, auth: Auth) -> str:
         secret = credential(account, auth)
