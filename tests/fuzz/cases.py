@@ -59,9 +59,16 @@ def check_stream(upstream: str, given: bytes) -> None:
     data = given[8:]
     whole = _answer(upstream, client, flags, [data])
     assert _answer(upstream, client, flags, pieces_of(given[2:8], data)) == whole, "cuts make a difference"
+    if client:
+        assert _answer(upstream, client, flags, [apart(upstream, data)]) == whole, "a shape was recognised that differs"
     if flags & CRUMBS:
         crumbs = [data[i : i + 1] for i in range(len(data))]
         assert _answer(upstream, client, flags, crumbs) == whole, "single bytes make a difference"
+
+
+def apart(upstream: str, data: bytes) -> bytes:
+    """The same events with something between them that means nothing: each is then read by itself, not as its predecessor's like."""
+    return data.replace(b"\n", b"\n\n") if upstream == "ollama" else data.replace(b"\n\n", b"\n\n: \n")
 
 
 def _answer(upstream: str, client: str, flags: int, pieces: list[bytes]) -> Any:

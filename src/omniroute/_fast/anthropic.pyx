@@ -5,7 +5,9 @@ from hashlib import sha256
 
 from libc.string cimport strlen
 
-from omniroute._fast.buffer cimport Buffer, clear, fresh, put_buffer, put_bytes, put_plain, put_string, put_value, puts, release
+from omniroute._fast.buffer cimport (
+    Buffer, clear, fresh, put_buffer, put_bytes, put_plain, put_string, put_text, put_value, puts, release,
+)
 from omniroute._fast.events cimport (
     BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, MEDIA, PING, REDACTED, SIGNATURE, STOP, STOP_CONTEXT, STOP_FILTER,
     STOP_LENGTH, STOP_NONE, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice,
@@ -148,7 +150,7 @@ cdef class AnthropicEncoder(Encoder):
         else:
             block_delta(out, lane.index, b'text_delta","text')
         puts(out, b'"')
-        put_string(out, &event.a)
+        put_text(out, event)
         puts(out, b'"}}\n\n')
         if out != &self.out and waiting_bytes(&self.lanes) > MOST_WAITING:
             self._close(self.lanes.lanes[0].source)     # the one in front keeps too many waiting

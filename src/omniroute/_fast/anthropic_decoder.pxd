@@ -30,7 +30,7 @@ cdef class AnthropicDecoder(Decoder):
     cdef OpenBlock *blocks      # the open ones
     cdef int count
     cdef int room
-    cdef int said               # events.Stop
+    cdef int stop_word          # events.Stop
     cdef bint begun
     cdef bint called            # a tool_use block was opened
     cdef AnthropicCounts counts

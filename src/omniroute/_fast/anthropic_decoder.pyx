@@ -275,19 +275,19 @@ cdef class AnthropicDecoder(Decoder):
             self._emit_stop()
 
     cdef void _stop_reason(self, const Value *reason) noexcept:
-        self.said = STOP_STOP
+        self.stop_word = STOP_STOP
         if text_is(reason, b"max_tokens"):
-            self.said = STOP_LENGTH
+            self.stop_word = STOP_LENGTH
         elif text_is(reason, b"stop_sequence"):
-            self.said = STOP_SEQUENCE
+            self.stop_word = STOP_SEQUENCE
         elif text_is(reason, b"tool_use"):
-            self.said = STOP_TOOL
+            self.stop_word = STOP_TOOL
         elif text_is(reason, b"pause_turn"):
-            self.said = STOP_PAUSE
+            self.stop_word = STOP_PAUSE
         elif text_is(reason, b"refusal"):
-            self.said = STOP_REFUSAL
+            self.stop_word = STOP_REFUSAL
         elif text_is(reason, b"model_context_window_exceeded"):
-            self.said = STOP_CONTEXT
+            self.stop_word = STOP_CONTEXT
 
     cdef void _emit_stop(self) noexcept:
         cdef Event event
@@ -295,7 +295,7 @@ cdef class AnthropicDecoder(Decoder):
             self._leave_block(&self.blocks[0])
         self.stopped = True
         prepare(&event, STOP)
-        event.stop = settled(self.said, self.called, False)
+        event.stop = settled(self.stop_word, self.called, False)
         if event.stop == STOP_SEQUENCE:
             event.a.p = self.stop_sequence.data
             event.a.n = self.stop_sequence.size

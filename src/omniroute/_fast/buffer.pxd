@@ -11,7 +11,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove, strlen
 
 from omniroute._fast.envelope cimport hex4, plain
-from omniroute._fast.events cimport ESCAPED, Slice
+from omniroute._fast.events cimport ESCAPED, Event, Slice
 
 
 cdef enum:
@@ -246,6 +246,14 @@ cdef inline void put_string(Buffer *b, const Slice *s) noexcept nogil:
     put_sanitised(b, s.p, s.n, FROM_ESCAPED if s.form == ESCAPED else FROM_PLAIN)
 
 
+cdef inline void put_text(Buffer *b, const Event *delta) noexcept nogil:
+    """The text of a DELTA as the inside of a JSON string."""
+    if delta.clean:
+        put_bytes(b, delta.a.p, delta.a.n)
+    else:
+        put_string(b, &delta.a)
+
+
 cdef inline void put_value(Buffer *b, const Slice *s) noexcept nogil:
     """A raw JSON value, on one line."""
     put_sanitised(b, s.p, s.n, FROM_VALUE)
@@ -334,6 +342,56 @@ cdef inline Py_ssize_t plain_length(const Slice *s) noexcept nogil:
         width = decode_escape(p, end, &code)
         p += width
         n += (1 if code < 0x80 else 2 if code < 0x800 else 3 if code < 0x10000 else 4) - width
+
+
+cdef struct Survey:         # of string content that is still escaped
+    Py_ssize_t length       # bytes it has as plain UTF-8 text
+    Py_ssize_t characters   # code points
+    bint clean              # put_string would copy it as it is
+
+
+cdef inline const unsigned char *survey(const unsigned char *p, const unsigned char *end, Survey *found) noexcept nogil:
+    """Read JSON string content up to its closing quote, a control character or ``end``, whichever comes first."""
+    cdef const unsigned char *start = p
+    cdef Py_ssize_t beside = 0          # bytes that are no character of their own
+    cdef Py_ssize_t saved = 0           # bytes the plain text does not have
+    cdef unsigned int code = 0
+    cdef int width
+    found.clean = True
+    while True:
+        p = plain(p, end)
+        if p >= end or p[0] == c'"' or p[0] < 0x20:
+            break
+        if p[0] == c'\\':
+            if end - p > 1 and simple_escape(p[1]):
+                p += 2
+                saved += 1
+                beside += 1
+                continue
+            width = escape_length(p, end)
+            if width <= 0:
+                found.clean = False
+            width = decode_escape(p, end, &code)
+            saved += width - (1 if code < 0x80 else 2 if code < 0x800 else 3 if code < 0x10000 else 4)
+            beside += width - 1
+            p += width
+            continue
+        while p < end and p[0] >= 0x80:
+            width = utf8_length(p, end)
+            if width == 0 or (p[0] == 0xC2 and p[1] == 0x85) or (p[0] == 0xE2 and p[1] == 0x80 and (p[2] | 1) == 0xA9):
+                found.clean = False
+            if width == 0:
+                width = 1
+            p += width
+            beside += width - 1
+    found.length = p - start - saved
+    found.characters = p - start - beside
+    return p
+
+
+cdef inline Py_ssize_t text_length(const Event *delta) noexcept nogil:
+    """Bytes of a DELTA's text as plain UTF-8."""
+    return delta.length if delta.length else plain_length(&delta.a)
 
 
 cdef inline Py_ssize_t character_count(const Slice *s) noexcept nogil:

@@ -43,8 +43,10 @@ cdef class Calls:
 
     cdef void stir(self, const char *p, Py_ssize_t n) noexcept
     cdef void take(self, Decoder decoder, const Fragment *fragment) noexcept
+    cdef void more(self, Decoder decoder, int block, const Slice *arguments) noexcept       # of the call that is that block
     cdef void settle(self, Decoder decoder) noexcept            # other content follows: close what may be closed
     cdef void finish(self, Decoder decoder) noexcept            # the answer is over: open what waits, close all
+    cdef void _feed(self, Decoder decoder, Call *call, const Fragment *fragment) noexcept
     cdef Call *_match(self, const Fragment *fragment) noexcept
     cdef Call *_add(self, const Fragment *fragment) noexcept
     cdef bint _is_new(self, const Call *call, const Fragment *fragment) noexcept

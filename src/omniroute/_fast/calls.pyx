@@ -78,6 +78,20 @@ cdef class Calls:
             if call == NULL:
                 decoder.skipped += 1
                 return
+        self._feed(decoder, call, fragment)
+
+    cdef void more(self, Decoder decoder, int block, const Slice *arguments) noexcept:
+        cdef Fragment fragment
+        cdef int i
+        memset(&fragment, 0, sizeof(Fragment))
+        fragment.arguments = arguments[0]
+        fragment.arguments.form = ESCAPED
+        for i in range(self.count - 1, -1, -1):
+            if self.calls[i].block == block:
+                self._feed(decoder, &self.calls[i], &fragment)
+                return
+
+    cdef void _feed(self, Decoder decoder, Call *call, const Fragment *fragment) noexcept:
         if call.closed or is_complete(&call.nesting):      # what comes now repeats the call, or is space
             if not is_blank(&fragment.arguments):
                 decoder.skipped += 1

@@ -74,6 +74,9 @@ class Bridge:
     def skipped(self) -> int:
         """Events of the upstream that made no sense: not JSON, or fragments of nothing."""
     @property
+    def recognised(self) -> int:
+        """Events that were read by their shape, as the like of their predecessor with another text: the rest was parsed."""
+    @property
     def error_status(self) -> int:
         """HTTP status that an error inside the stream stands for, 0 while there is none."""
     @property

@@ -90,8 +90,8 @@ cdef class Bridge:
         cdef Sse sse
         splitter.attach(p, n)
         base = splitter.base
-        while not decoder.done and splitter.next(&sse):
-            if decoder.event(&sse) == HIDDEN and self.hide_usage:
+        while decoder.next(&sse):
+            if decoder.take(&sse) == HIDDEN and self.hide_usage:
                 put_bytes(&self.out, base + given, sse.start - given)
                 given = sse.stop
         until = splitter.safe
@@ -236,6 +236,10 @@ cdef class Bridge:
     @property
     def skipped(self):
         return self.decoder.skipped
+
+    @property
+    def recognised(self):
+        return self.decoder.recognised
 
     @property
     def error_status(self):

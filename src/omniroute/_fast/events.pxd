@@ -72,8 +72,11 @@ cdef struct Event:
     int index
     int stop
     int status
+    bint clean              # of a DELTA: the text may be copied into a JSON string as it is
     Slice a
     Slice b
+    Py_ssize_t length       # of a DELTA: bytes and code points of the plain text, 0 where nobody counted yet
+    Py_ssize_t characters
     Usage usage
 
 

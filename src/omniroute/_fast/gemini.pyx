@@ -5,7 +5,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
 from omniroute._fast.arguments cimport put_arguments
-from omniroute._fast.buffer cimport clear, put_buffer, put_bytes, put_plain, put_string, puts, release
+from omniroute._fast.buffer cimport clear, put_buffer, put_bytes, put_plain, put_string, put_text, puts, release
 from omniroute._fast.events cimport (
     BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, MEDIA, SIGNATURE, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_REFUSAL,
     THINKING, TOOL, USAGE, Event, merge, nothing_stated,
@@ -95,7 +95,7 @@ cdef class GeminiEncoder(Encoder):
             return
         put_buffer(&self.out, &self.head)
         puts(&self.out, b'{"text":"')
-        put_string(&self.out, &event.a)
+        put_text(&self.out, event)
         puts(&self.out, b'","thought":true}' if event.block == THINKING else b'"}')
         self._part_end()
 

@@ -4,6 +4,7 @@
 from omniroute._fast.buffer cimport Buffer
 from omniroute._fast.calls cimport Calls
 from omniroute._fast.events cimport Slice
+from omniroute._fast.gemini_parts cimport Candidate, Chunk, Part
 from omniroute._fast.scan cimport Value
 from omniroute._fast.stream cimport Decoder
 
@@ -11,45 +12,16 @@ from omniroute._fast.stream cimport Decoder
 cdef enum:
     MOST_CITATIONS = 1024
 
-cdef struct Part:                   # members not there have p NULL, in all three
-    Value text
-    Value thought
-    Value signature
-    Value call
-    Value inline_data
-    Value other                     # what only this dialect knows
-    Value whole
-
-cdef struct Candidate:
-    const char *at
-    long long index
-    Value parts                     # the list
-    int count                       # of its items
-    Part first
-    Value reason
-    Value grounding
-
-cdef struct Chunk:
-    Value body
-    Value candidates                # the list
-    int count                       # of its items
-    Candidate first
-    Value usage
-    Value feedback
-    Value id
-    Value model
-    Value error
-
 cdef class GeminiDecoder(Decoder):
     cdef Calls calls
     cdef long long parts            # function calls seen so far
     cdef int text                   # index of the open block of that kind, -1
     cdef int thinking
-    cdef int said                   # events.Stop of the upstream
+    cdef int stop_word              # events.Stop of the upstream
     cdef long long candidate        # the one that is translated, -1 until a first one came
     cdef bint begun
     cdef bint spoiled               # the finish reason speaks of an answer that could not be made
-    cdef Buffer spoken              # the open text block as plain text: citations count its bytes
+    cdef Buffer spoken_text         # the open text block as plain text: citations count its bytes
     cdef Buffer grounding           # raw, the latest
     cdef Buffer proof               # signature of the open thinking block, JSON string content
 

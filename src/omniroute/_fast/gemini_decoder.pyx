@@ -13,141 +13,15 @@ from omniroute._fast.events cimport (
 )
 from omniroute._fast.faults cimport read_fault
 from omniroute._fast.frames cimport gemini_error
+from omniroute._fast.gemini_parts cimport Candidate, Chunk, Part, is_refusal, is_true, read_candidate, read_chunk, read_part
+from omniroute._fast.mould cimport FIXED, TOTALS
 from omniroute._fast.scan cimport (
-    Member, Value, Walk, enter, enter_at, find, integer_of, is_array, is_object, is_string, key_is, leave, measure, next_item,
-    next_key, next_member, raw_of, same, skip_space, step, text_is, text_of, value_end,
+    Value, Walk, enter, find, integer_of, is_array, is_object, is_string, next_item, raw_of, same, skip_space, step, text_is,
+    text_of, value_end,
 )
 from omniroute._fast.sse cimport Sse
 from omniroute._fast.stream cimport SKIPPED, TAKEN, Decoder
 from omniroute._fast.usage cimport read_gemini_usage
-
-
-cdef void read_part(Walk *walk, Part *part) noexcept nogil:
-    """Take the part at the walk's position, and pass it."""
-    cdef Walk inner
-    cdef Member member
-    memset(part, 0, sizeof(Part))
-    part.whole.p = walk.p
-    if walk.p[0] != c'{':
-        measure(walk, &part.whole)
-        return
-    enter_at(&inner, walk.p, walk.end)
-    while next_member(&inner, &member):
-        if key_is(&member, b"text"):
-            part.text = member.value
-        elif key_is(&member, b"thought"):
-            part.thought = member.value
-        elif key_is(&member, b"thoughtSignature"):
-            part.signature = member.value
-        elif key_is(&member, b"functionCall"):
-            part.call = member.value
-        elif key_is(&member, b"inlineData"):
-            part.inline_data = member.value
-        elif is_object(&member.value):
-            part.other = member.value
-    part.whole.end = inner.p
-    leave(walk, &inner)
-
-
-cdef void read_content(Walk *walk, Candidate *candidate) noexcept nogil:
-    """Take the first part of the content at the walk's position, and pass the content."""
-    cdef Walk inner, items
-    cdef Member member
-    cdef Value other
-    enter_at(&inner, walk.p, walk.end)
-    while next_key(&inner, &member):
-        if not key_is(&member, b"parts") or inner.p[0] != c'[':
-            if not measure(&inner, &other):
-                break
-            continue
-        candidate.parts.p = inner.p
-        candidate.count = 0
-        enter_at(&items, inner.p, inner.end)
-        while step(&items):
-            if candidate.count == 0:
-                read_part(&items, &candidate.first)
-            else:
-                measure(&items, &other)
-            candidate.count += 1
-        candidate.parts.end = items.p
-        leave(&inner, &items)
-    leave(walk, &inner)
-
-
-cdef void read_candidate(Walk *walk, Candidate *candidate) noexcept nogil:
-    """Take the candidate at the walk's position, and pass it."""
-    cdef Walk inner
-    cdef Member member
-    cdef Value other
-    memset(candidate, 0, sizeof(Candidate))
-    candidate.at = walk.p
-    if walk.p[0] != c'{':
-        measure(walk, &other)
-        return
-    enter_at(&inner, walk.p, walk.end)
-    while next_key(&inner, &member):
-        if key_is(&member, b"content") and inner.p[0] == c'{':
-            read_content(&inner, candidate)
-        elif not measure(&inner, &member.value):
-            break
-        elif key_is(&member, b"finishReason"):
-            candidate.reason = member.value
-        elif key_is(&member, b"index"):
-            integer_of(&member.value, &candidate.index)
-        elif key_is(&member, b"groundingMetadata"):
-            candidate.grounding = member.value
-    leave(walk, &inner)
-
-
-cdef void read_candidates(Walk *walk, Chunk *chunk) noexcept nogil:
-    """Take the first candidate of the list at the walk's position, and pass the list."""
-    cdef Walk inner
-    cdef Value other
-    chunk.candidates.p = walk.p
-    chunk.count = 0
-    enter_at(&inner, walk.p, walk.end)
-    while step(&inner):
-        if chunk.count == 0:
-            read_candidate(&inner, &chunk.first)
-        else:
-            measure(&inner, &other)
-        chunk.count += 1
-    chunk.candidates.end = inner.p
-    leave(walk, &inner)
-
-
-cdef const char *read_chunk(const char *p, const char *end, Chunk *chunk) noexcept nogil:
-    """Find the parts of a chunk in one pass; the byte behind it, NULL if it is not a JSON object."""
-    cdef Walk walk
-    cdef Member member
-    memset(chunk, 0, sizeof(Chunk))
-    if p[0] != c'{':
-        return NULL
-    enter_at(&walk, p, end)
-    while next_key(&walk, &member):
-        if key_is(&member, b"candidates") and walk.p[0] == c'[':
-            read_candidates(&walk, chunk)
-        elif not measure(&walk, &member.value):
-            return NULL
-        elif key_is(&member, b"usageMetadata"):
-            chunk.usage = member.value
-        elif key_is(&member, b"promptFeedback"):
-            chunk.feedback = member.value
-        elif key_is(&member, b"modelVersion"):
-            chunk.model = member.value
-        elif key_is(&member, b"responseId"):
-            chunk.id = member.value
-        elif key_is(&member, b"error"):
-            chunk.error = member.value
-    if walk.failed:
-        return NULL
-    chunk.body.p = p
-    chunk.body.end = walk.p
-    return walk.p
-
-
-cdef inline bint is_true(const Value *value) noexcept nogil:
-    return value.p != NULL and value.p[0] == c't'
 
 
 cdef class GeminiDecoder(Decoder):
@@ -159,7 +33,7 @@ cdef class GeminiDecoder(Decoder):
         self.candidate = -1
 
     def __dealloc__(self):
-        release(&self.spoken)
+        release(&self.spoken_text)
         release(&self.grounding)
         release(&self.proof)
 
@@ -194,8 +68,8 @@ cdef class GeminiDecoder(Decoder):
 
     cdef void _chunk(self, const Chunk *chunk) noexcept:
         cdef Candidate further
-        cdef Event event
         cdef Value reason
+        cdef Event event
         cdef Walk walk
         if (is_object(&chunk.error) or is_array(&chunk.error) or is_string(&chunk.error)) and chunk.error.end - chunk.error.p > 2:
             prepare(&event, ERROR)
@@ -204,9 +78,7 @@ cdef class GeminiDecoder(Decoder):
             return
         self._begin(chunk)
         if is_object(&chunk.usage):
-            prepare(&event, USAGE)
-            read_gemini_usage(&chunk.usage, &event.usage)
-            self.emit(&event)
+            self.totals(&chunk.usage)
         if chunk.count:
             self._candidate(&chunk.first)
         if chunk.count > 1:
@@ -215,9 +87,9 @@ cdef class GeminiDecoder(Decoder):
                 read_candidate(&walk, &further)
                 if further.at > chunk.first.at:
                     self._candidate(&further)
-        if find(&chunk.feedback, b"blockReason", &reason) and is_string(&reason) and self.said == STOP_NONE:
-            self.said = STOP_FILTER
-        if self.said != STOP_NONE and not self.stopped and not self.done:
+        if find(&chunk.feedback, b"blockReason", &reason) and is_string(&reason) and self.stop_word == STOP_NONE:
+            self.stop_word = STOP_FILTER
+        if self.stop_word != STOP_NONE and not self.stopped and not self.done:
             self._stop()
 
     cdef void _begin(self, const Chunk *chunk) noexcept:
@@ -247,6 +119,7 @@ cdef class GeminiDecoder(Decoder):
         if candidate.index != self.candidate:
             return
         if is_object(&candidate.grounding):
+            self.touched = True
             clear(&self.grounding)
             put_bytes(&self.grounding, candidate.grounding.p, candidate.grounding.end - candidate.grounding.p)
         self._finish_reason(&candidate.reason)
@@ -257,6 +130,7 @@ cdef class GeminiDecoder(Decoder):
         cdef Event event
         cdef bint thought
         if candidate.index != self.candidate:       # only counted
+            self.touched = True
             if text_of(&part.text, &text):
                 self.tap.output_bytes += plain_length(&text)
             return
@@ -267,6 +141,7 @@ cdef class GeminiDecoder(Decoder):
             if text.n:
                 self._say(THINKING if thought else TEXT, &text)
             if thought and self.thinking >= 0 and text_of(&part.signature, &text) and text.n:
+                self.touched = True
                 clear(&self.proof)
                 put_bytes(&self.proof, text.p, text.n)
         elif is_object(&part.inline_data):
@@ -321,9 +196,9 @@ cdef class GeminiDecoder(Decoder):
             self._leave(block)
             index[0] = self.open(block)
             if block == TEXT:
-                clear(&self.spoken)
+                clear(&self.spoken_text)
         if block == TEXT:
-            put_plain(&self.spoken, text)
+            put_plain(&self.spoken_text, text)
         self.delta(block, index[0], text)
 
     cdef void _leave(self, int block) noexcept:
@@ -367,8 +242,9 @@ cdef class GeminiDecoder(Decoder):
             self.spoiled = True
         elif not is_refusal(word):
             said = STOP_STOP
-        if self.said == STOP_NONE or said != STOP_STOP:
-            self.said = said
+        self.touched = True
+        if self.stop_word == STOP_NONE or said != STOP_STOP:
+            self.stop_word = said
 
     cdef void _cite(self) noexcept:
         """What grounds the open text block: ranges of it with their sources, or the sources alone."""
@@ -448,10 +324,10 @@ cdef class GeminiDecoder(Decoder):
     cdef long long _characters(self, long long bytes) noexcept:
         """Characters in so many bytes of the open text block."""
         cdef Py_ssize_t i
-        cdef Py_ssize_t until = <Py_ssize_t> bytes if bytes < self.spoken.size else self.spoken.size
+        cdef Py_ssize_t until = <Py_ssize_t> bytes if bytes < self.spoken_text.size else self.spoken_text.size
         cdef long long count = 0
         for i in range(until):
-            if (<unsigned char> self.spoken.data[i] & 0xC0) != 0x80:
+            if (<unsigned char> self.spoken_text.data[i] & 0xC0) != 0x80:
                 count += 1
         return count
 
@@ -467,7 +343,7 @@ cdef class GeminiDecoder(Decoder):
             return
         self.stopped = True
         prepare(&event, STOP)
-        event.stop = settled(self.said, self.calls.opened > 0, False)
+        event.stop = settled(self.stop_word, self.calls.opened > 0, False)
         self.emit(&event)
 
     cdef void complete(self) noexcept:
@@ -476,13 +352,19 @@ cdef class GeminiDecoder(Decoder):
         prepare(&event, END)
         self.emit(&event)
 
+    cdef int role(self, const char *key, Py_ssize_t n) noexcept:
+        return TOTALS if same(key, n, b"usageMetadata") else FIXED
+
+    cdef void again(self, int block, int index, const Slice *text) noexcept:
+        if block == TEXT:
+            put_plain(&self.spoken_text, text)
+        self.delta(block, index, text)
+
+    cdef void totals(self, const Value *value) noexcept:
+        cdef Event event
+        prepare(&event, USAGE)
+        read_gemini_usage(value, &event.usage)
+        self.emit(&event)
+
     cdef void write_error(self, Buffer *out, const Event *error) noexcept:
         gemini_error(out, error)
-
-
-cdef inline bint is_refusal(const Value *word) noexcept nogil:
-    """Reasons by which content was withheld; a reason nobody knows yet is an ordinary end."""
-    return (text_is(word, b"SAFETY") or text_is(word, b"RECITATION") or text_is(word, b"BLOCKLIST")
-            or text_is(word, b"PROHIBITED_CONTENT") or text_is(word, b"SPII") or text_is(word, b"MODEL_ARMOR")
-            or text_is(word, b"ESCALATION") or text_is(word, b"PUP_LIMITED_DISABLED") or text_is(word, b"IMAGE_SAFETY")
-            or text_is(word, b"IMAGE_PROHIBITED_CONTENT") or text_is(word, b"IMAGE_RECITATION"))

@@ -29,7 +29,7 @@ cdef class Lines(Splitter):
                 self.oversized = self.size - self.safe > self.limit
                 return False
             self.line = self.scan = feed + 1 - self.base
-            if feed - start > self.limit:
+            if feed - self.base - self.safe > self.limit:     # a byte order mark counts, here as in an incomplete line
                 self.oversized = True
                 return False
             sse.start = self.safe

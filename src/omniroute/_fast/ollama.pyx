@@ -6,7 +6,8 @@ from libc.string cimport strlen
 
 from omniroute._fast.arguments cimport put_arguments
 from omniroute._fast.buffer cimport (
-    clear, fresh, plain_length, put_buffer, put_bytes, put_int, put_plain, put_string, puts, release,
+    clear, fresh, plain_length, put_buffer, put_bytes, put_int, put_plain, put_string, put_text, puts, release,
+    text_length,
 )
 from omniroute._fast.events cimport (
     BLOCK_OPEN, DELTA, END, ERROR, MEDIA, STOP, STOP_CONTEXT, STOP_LENGTH, TEXT, THINKING, TOOL, USAGE, Event, Usage, merge,
@@ -82,12 +83,12 @@ cdef class OllamaEncoder(Encoder):
         """Text, thinking, or a refusal, which is text here."""
         if event.a.n == 0:
             return
-        self.output_bytes += plain_length(&event.a)
+        self.output_bytes += text_length(event)
         put_buffer(&self.out, &self.prefix)
         puts(&self.out, b'"response":"' if self.generate else b'"message":{"role":"assistant","content":"')
         if event.block == THINKING:
             puts(&self.out, b'","thinking":"')
-        put_string(&self.out, &event.a)
+        put_text(&self.out, event)
         puts(&self.out, b'","done":false}\n' if self.generate else b'"},"done":false}\n')
 
     cdef void _media(self, const Event *event) noexcept:
@@ -129,7 +130,7 @@ cdef class OllamaEncoder(Encoder):
             if self.held[i].index == event.index:
                 put_plain(&self.held[i].arguments, &event.a)
                 self.waiting += event.a.n
-                self.output_bytes += plain_length(&event.a)
+                self.output_bytes += text_length(event)
                 break
         if self.waiting > MOST_WAITING:
             prepare(&error, ERROR)

@@ -29,7 +29,7 @@ cdef class OllamaDecoder(Decoder):
     cdef Calls calls
     cdef int text               # index of the open block of that kind, -1
     cdef int thinking
-    cdef int said               # events.Stop of the upstream
+    cdef int stop_word          # events.Stop of the upstream
     cdef bint begun
 
     cdef void _begin(self, const Line *line) noexcept

@@ -9,6 +9,7 @@ from omniroute._fast.events cimport (
     END, ERROR, MEDIA, START, STOP, STOP_LENGTH, STOP_STOP, TEXT, THINKING, TOOL, USAGE, Event, Slice, prepare, settled, utf8,
 )
 from omniroute._fast.faults cimport read_fault
+from omniroute._fast.mould cimport FIXED, IGNORED
 from omniroute._fast.ndjson cimport Lines
 from omniroute._fast.scan cimport (
     Member, Value, Walk, enter, enter_at, integer_of, is_array, is_object, is_string, key_is, next_item, next_member, same,
@@ -179,7 +180,7 @@ cdef class OllamaDecoder(Decoder):
         integer_of(&line.answered, &event.usage.output)
         if event.usage.input >= 0 or event.usage.output >= 0:
             self.emit(&event)
-        self.said = STOP_LENGTH if text_is(&line.reason, b"length") else STOP_STOP
+        self.stop_word = STOP_LENGTH if text_is(&line.reason, b"length") else STOP_STOP
         self.complete()
 
     cdef void complete(self) noexcept:
@@ -188,10 +189,13 @@ cdef class OllamaDecoder(Decoder):
         self.calls.finish(self)
         self.stopped = True
         prepare(&event, STOP)
-        event.stop = settled(self.said, self.calls.opened > 0, False)
+        event.stop = settled(self.stop_word, self.calls.opened > 0, False)
         self.emit(&event)
         prepare(&event, END)
         self.emit(&event)
+
+    cdef int role(self, const char *key, Py_ssize_t n) noexcept:
+        return IGNORED if same(key, n, b"created_at") else FIXED
 
     cdef void write_error(self, Buffer *out, const Event *error) noexcept:
         ollama_error(out, error)

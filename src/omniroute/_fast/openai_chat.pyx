@@ -5,7 +5,8 @@ from libc.stdlib cimport free, realloc
 
 from omniroute._fast.arguments cimport put_input
 from omniroute._fast.buffer cimport (
-    Buffer, character_count, fresh, put_buffer, put_bytes, put_int, put_plain, put_string, puts, release,
+    Buffer, character_count, fresh, put_buffer, put_bytes, put_int, put_plain, put_string, put_text, puts,
+    release,
 )
 from omniroute._fast.events cimport (
     BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, MEDIA, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_REFUSAL,
@@ -115,14 +116,14 @@ cdef class OpenAIChatEncoder(Encoder):
             return
         put_buffer(&self.out, &self.head)
         if event.block == TEXT:
-            self.characters += character_count(&event.a)
+            self.characters += event.characters if event.characters else character_count(&event.a)
             puts(&self.out, b'"content":"')
         elif event.block == THINKING:
             puts(&self.out, b'"reasoning_content":"')
         else:
             self.refused = True
             puts(&self.out, b'"refusal":"')
-        put_string(&self.out, &event.a)
+        put_text(&self.out, event)
         puts(&self.out, b'"')
         self._tail()
 

@@ -41,7 +41,7 @@ cdef class OpenAIChatDecoder(Decoder):
     cdef int text                   # index of the open block of that kind, -1
     cdef int thinking
     cdef int refusal
-    cdef int said                   # events.Stop of the upstream
+    cdef int stop_word              # events.Stop of the upstream
     cdef long long choice           # the one that is translated, -1 until a first one came
     cdef bint begun
     cdef bint refused

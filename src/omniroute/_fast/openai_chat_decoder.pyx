@@ -11,6 +11,7 @@ from omniroute._fast.events cimport (
 )
 from omniroute._fast.faults cimport read_fault
 from omniroute._fast.frames cimport chat_done, chat_error, chat_ping
+from omniroute._fast.mould cimport FIXED, IGNORED
 from omniroute._fast.scan cimport (
     Member, Value, Walk, enter, enter_at, find, integer_of, is_array, is_object, is_string, key_is, leave, measure, next_item,
     next_key, next_member, no_value, raw_of, same, skip_space, step, text_is, text_of,
@@ -161,7 +162,7 @@ cdef class OpenAIChatDecoder(Decoder):
                     self._choice(&further)
         if is_object(&chunk.usage):
             self._usage(&chunk.usage)
-        if self.said != STOP_NONE and not self.stopped and not self.done:
+        if self.stop_word != STOP_NONE and not self.stopped and not self.done:
             self._stop()
 
     cdef bint _fault(self, const Chunk *chunk, bint named) noexcept:
@@ -195,6 +196,7 @@ cdef class OpenAIChatDecoder(Decoder):
         if self.choice < 0:
             self.choice = choice.index
         if choice.index != self.choice:         # only counted
+            self.touched = True
             if text_of(&choice.content, &text):
                 self.tap.output_bytes += plain_length(&text)
             return
@@ -266,6 +268,7 @@ cdef class OpenAIChatDecoder(Decoder):
     cdef void _tool_call(self, const Value *item) noexcept:
         cdef Fragment fragment
         if read_fragment(item, &fragment):
+            self.touched = self.touched or fragment.name.n > 0
             self._leave(TOOL)
             self.calls.take(self, &fragment)
 
@@ -303,8 +306,9 @@ cdef class OpenAIChatDecoder(Decoder):
             said = STOP_LENGTH
         elif text_is(word, b"content_filter"):
             said = STOP_FILTER
-        if self.said == STOP_NONE or said != STOP_STOP:
-            self.said = said
+        self.touched = True
+        if self.stop_word == STOP_NONE or said != STOP_STOP:
+            self.stop_word = said
 
     cdef void _usage(self, const Value *usage) noexcept:
         cdef Event event
@@ -319,7 +323,7 @@ cdef class OpenAIChatDecoder(Decoder):
         self.calls.finish(self)
         self.stopped = True
         prepare(&event, STOP)
-        event.stop = settled(self.said, self.calls.opened > 0, self.refused)
+        event.stop = settled(self.stop_word, self.calls.opened > 0, self.refused)
         self.emit(&event)
 
     cdef void complete(self) noexcept:
@@ -327,6 +331,15 @@ cdef class OpenAIChatDecoder(Decoder):
         self._stop()        # again if content followed the finish chunk: the last word counts
         prepare(&event, END)
         self.emit(&event)
+
+    cdef int role(self, const char *key, Py_ssize_t n) noexcept:
+        return IGNORED if same(key, n, b"obfuscation") or same(key, n, b"created") else FIXED
+
+    cdef void again(self, int block, int index, const Slice *text) noexcept:
+        if block == TOOL:
+            self.calls.more(self, index, text)
+        else:
+            self.delta(block, index, text)
 
     cdef void write_error(self, Buffer *out, const Event *error) noexcept:
         chat_error(out, error)

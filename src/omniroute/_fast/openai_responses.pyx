@@ -12,8 +12,9 @@ from libc.stdlib cimport realloc
 from libc.string cimport memset
 
 from omniroute._fast.buffer cimport (
-    FROM_VALUE, Buffer, clear, fresh, plain_length, put_buffer, put_bytes, put_int, put_plain, put_sanitised, put_string,
-    put_value, puts, release,
+    FROM_VALUE, Buffer, clear, fresh, put_buffer, put_bytes, put_int, put_plain, put_sanitised, put_string,
+    put_text, put_value, puts, release,
+    text_length,
 )
 from omniroute._fast.events cimport (
     BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, MEDIA, REDACTED, REFUSAL, SIGNATURE, START, STOP, STOP_CONTEXT,
@@ -237,8 +238,8 @@ cdef class OpenAIResponsesEncoder(ItemWriter):
         cdef Item *item = self._find(event.index)
         if item == NULL or event.a.n == 0:
             return
-        self.output_bytes += plain_length(&event.a)
-        put_string(&item.text, &event.a)
+        self.output_bytes += text_length(event)
+        put_text(&item.text, event)
         if item == self.items:
             self._flush(item)
             return

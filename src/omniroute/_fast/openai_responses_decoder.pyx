@@ -11,6 +11,7 @@ from omniroute._fast.events cimport (
 )
 from omniroute._fast.faults cimport read_fault
 from omniroute._fast.frames cimport chat_ping, responses_failure
+from omniroute._fast.mould cimport COUNT, FIXED, IGNORED
 from omniroute._fast.openai_responses_parts cimport Parts, begins, bit_of, content_of, number_of, put_whole, read_parts
 from omniroute._fast.scan cimport (
     Value, Walk, enter, find, integer_of, is_object, next_item, raw_of, same, skip_space, text_is, text_of,
@@ -57,7 +58,7 @@ cdef class OpenAIResponsesDecoder(Decoder):
             type.p = sse.name
             type.n = sse.name_length
         if integer_of(&parts.sequence_number, &self.sequence):
-            self.sequence += 1
+            self.counted(self.sequence)
         self._dispatch(&type, &parts)
         return TAKEN
 
@@ -481,6 +482,12 @@ cdef class OpenAIResponsesDecoder(Decoder):
         prepare(&event, EXTRA)
         raw_of(&parts.body, &event.a)
         self.emit(&event)
+
+    cdef int role(self, const char *key, Py_ssize_t n) noexcept:
+        return COUNT if same(key, n, b"sequence_number") else IGNORED if same(key, n, b"obfuscation") else FIXED
+
+    cdef void counted(self, long long number) noexcept:
+        self.sequence = number + 1
 
     cdef void write_error(self, Buffer *out, const Event *error) noexcept:
         cdef Slice id = utf8(self.tap.response_id.data, self.tap.response_id.size)

@@ -55,3 +55,11 @@ cdef class Splitter:
     cdef void _field(self, Py_ssize_t end) noexcept
     cdef bint _dispatch(self, Sse *sse, Py_ssize_t stop) noexcept
     cdef void _reset(self) noexcept
+    cdef inline bint between(self) noexcept:
+        """Whether the window stands at the beginning of an event, and what came before it is done with."""
+        return self.line == self.safe and not self.pending and not self.after_return and not self.fresh and not self.oversized
+
+    cdef inline void pass_by(self, Py_ssize_t n) noexcept:
+        """Leave out the next ``n`` bytes: whole events that were recognised."""
+        self.safe += n
+        self.line = self.scan = self.safe

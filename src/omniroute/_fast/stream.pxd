@@ -5,8 +5,10 @@ A dialect derives a Decoder (its bytes → events) and an Encoder (events → it
 joins one of each. Nothing here raises: what an upstream does wrong becomes an ERROR event or is counted in ``skipped``.
 """
 
-from omniroute._fast.buffer cimport Buffer
+from omniroute._fast.buffer cimport Buffer, Survey
 from omniroute._fast.events cimport Event, Slice, Usage
+from omniroute._fast.mould cimport Mould
+from omniroute._fast.scan cimport Value
 from omniroute._fast.sse cimport Splitter, Sse
 
 
@@ -57,8 +59,24 @@ cdef class Decoder:
     cdef Buffer joined
     cdef bint done                      # END or ERROR was emitted: the rest is drained
     cdef bint error_terminated          # in this dialect the terminator follows an error event as well
+    cdef Py_ssize_t recognised          # events read by their shape
+    cdef Mould mould                    # the shape of the deltas that come at present
+    cdef Slice said                     # the text of the latest delta, as it came
+    cdef int said_block
+    cdef int said_index
+    cdef int deltas                     # said by the present event
+    cdef int emits                      # events of the IR the present event led to
+    cdef bint touched                   # the present event did something that its like would have to repeat
+    cdef Event spoken                   # a DELTA, filled in anew each time
+    cdef Survey survey                  # of the text at ``surveyed``
+    cdef const char *surveyed
 
     cdef void feed(self, const char *p, Py_ssize_t n) noexcept
+    cdef bint next(self, Sse *sse) noexcept         # the next event that must be taken; those like the last one are
+    cdef int take(self, const Sse *sse) noexcept    # one SSE event; returns a Verdict
+    cdef void _repeat(self) noexcept
+    cdef void _learn(self, const Sse *sse) noexcept
+    cdef bint _shape(self, const char *raw, const Sse *sse) noexcept
     cdef void check_size(self) noexcept
     cdef void finish(self) noexcept     # end of data: END, or ERROR if there was no terminal marker
     cdef void emit(self, const Event *event) noexcept
@@ -72,6 +90,10 @@ cdef class Decoder:
 
     # what a dialect fills in
     cdef int event(self, const Sse *sse) noexcept               # one SSE event; returns a Verdict
+    cdef int role(self, const char *key, Py_ssize_t n) noexcept         # mould.Role of a member's value
+    cdef void again(self, int block, int index, const Slice *text) noexcept     # one more delta like the last one
+    cdef void counted(self, long long number) noexcept                  # what stands in its COUNT
+    cdef void totals(self, const Value *value) noexcept                 # and in its TOTALS
     cdef void complete(self) noexcept                           # STOP if it is still owed, and END
     cdef void write_error(self, Buffer *out, const Event *error) noexcept
     cdef void write_terminator(self, Buffer *out) noexcept      # what ends a stream of this dialect

@@ -4,13 +4,18 @@
 from libc.string cimport memcpy, strlen
 
 from omniroute._fast.buffer cimport (
-    FROM_PLAIN, Buffer, clear, fresh, plain_length, put_bytes, put_plain, put_sanitised, put_string, release,
+    FROM_PLAIN, Buffer, character_count, clear, fresh, plain_length, put_bytes, put_plain, put_sanitised, put_string, release,
+    survey,
 )
 from omniroute._fast.envelope cimport Fault, skip_value
 from omniroute._fast.events cimport (
     BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, ESCAPED, MEDIA, REDACTED, START, STOP, TOOL, USAGE, Event, Slice, merge,
     nothing_stated, prepare, utf8,
 )
+from omniroute._fast.mould cimport (
+    FIXED, LEARNING, MOST_MISSES, SAID, STRING_HOLE, TOTALS, Filling, Mould, add_hole, add_value, keep, match,
+)
+from omniroute._fast.scan cimport Value, skip_space as past_space, string_end
 from omniroute._fast.sse cimport Splitter, Sse
 
 
@@ -44,7 +49,7 @@ cdef class Tap:
         if kind == DELTA:
             if event.a.n:
                 self.useful = True
-                self.output_bytes += plain_length(&event.a)
+                self.output_bytes += event.length if event.length else plain_length(&event.a)
         elif kind == BLOCK_OPEN:
             self.blocks += 1
             if event.block == TOOL or event.block == REDACTED:
@@ -133,17 +138,125 @@ cdef class Decoder:
         self.splitter = Splitter()
         self.tap = Tap()
         self.half_index = -1
+        prepare(&self.spoken, DELTA)
 
     def __dealloc__(self):
         release(&self.joined)
+        release(&self.mould.raw)
 
     cdef void feed(self, const char *p, Py_ssize_t n) noexcept:
         cdef Sse sse
         self.splitter.attach(p, n)
-        while not self.done and self.splitter.next(&sse):
-            self.event(&sse)
+        while self.next(&sse):
+            self.take(&sse)
         self.splitter.detach()
         self.check_size()
+
+    cdef bint next(self, Sse *sse) noexcept:
+        if self.mould.active:
+            self._repeat()
+        return not self.done and self.splitter.next(sse)
+
+    cdef void _repeat(self) noexcept:
+        """Take the events at the front of the window that are of the last one's shape."""
+        cdef Splitter splitter = self.splitter
+        cdef Mould *mould = &self.mould
+        cdef Filling filling
+        cdef Slice text
+        cdef Py_ssize_t n
+        text.form = mould.form
+        while not self.done and splitter.between():
+            n = match(mould, splitter.base + splitter.safe, splitter.base + splitter.size, &filling)
+            if n == 0 or n > splitter.limit:
+                return
+            splitter.pass_by(n)
+            mould.misses = 0
+            self.recognised += 1
+            if filling.count >= 0:
+                self.counted(filling.count)
+            if filling.totals.p != NULL:
+                self.totals(&filling.totals)
+            text.p = filling.said.p
+            text.n = filling.said.end - filling.said.p
+            self.survey = filling.survey
+            self.surveyed = text.p
+            self.again(mould.block, mould.index, &text)
+
+    cdef int take(self, const Sse *sse) noexcept:
+        cdef Py_ssize_t skipped = self.skipped
+        cdef int verdict
+        self.mould.active = False
+        self.emits = self.deltas = 0
+        self.touched = False
+        self.surveyed = NULL
+        verdict = self.event(sse)
+        if self.deltas == 1 and not self.touched and not self.done and verdict == TAKEN and skipped == self.skipped:
+            if self.mould.misses < MOST_MISSES * LEARNING:
+                self._learn(sse)
+        return verdict
+
+    cdef void _learn(self, const Sse *sse) noexcept:
+        """The event only added text to a block: take its shape, unless it is the known one."""
+        cdef Mould *mould = &self.mould
+        cdef const char *raw = self.splitter.base + sse.start
+        cdef const char *end = self.splitter.base + sse.stop
+        cdef const char *said = self.said.p
+        cdef Filling filling
+        cdef bint same_place = (
+            mould.block == self.said_block and mould.index == self.said_index and mould.form == self.said.form
+        )
+        if sse.data < raw or sse.data + sse.data_length >= end or (end - 1)[0] != c'\n':
+            return
+        if said <= sse.data or said + self.said.n >= sse.data + sse.data_length:
+            return
+        if mould.count == 0 or not same_place or match(mould, raw, end, &filling) != end - raw:
+            mould.misses += LEARNING
+            mould.block = self.said_block
+            mould.index = self.said_index
+            mould.form = self.said.form
+            if not self._shape(raw, sse):
+                mould.count = 0
+                return
+        else:
+            mould.misses += 1
+        mould.active = True
+
+    cdef bint _shape(self, const char *raw, const Sse *sse) noexcept:
+        """Keep the event, and find what may differ in its like; False where that cannot be told."""
+        cdef Mould *mould = &self.mould
+        cdef const char *p
+        cdef const char *end
+        cdef const char *said
+        cdef const char *quote
+        cdef int depth = 0
+        cdef int role
+        cdef int totals = 0
+        cdef bint found = False
+        if not keep(mould, raw, sse.stop - sse.start):
+            return False
+        p = mould.raw.data + (sse.data - raw)
+        end = p + sse.data_length
+        said = mould.raw.data + (self.said.p - raw)
+        while p < end:
+            if p[0] != c'"':
+                depth += 1 if p[0] == c'{' or p[0] == c'[' else -1 if p[0] == c'}' or p[0] == c']' else 0
+                p += 1
+                continue
+            quote = string_end(p + 1, end)
+            if quote == NULL:
+                return False
+            if p + 1 == said:
+                found = quote == said + self.said.n and add_hole(mould, said, quote, SAID, STRING_HOLE)
+            role = FIXED
+            if depth > 0 and past_space(quote + 1, end) < end and past_space(quote + 1, end)[0] == c':':
+                role = self.role(p + 1, quote - p - 1)
+            p = quote + 1
+            if role != FIXED:
+                p = add_value(mould, past_space(past_space(p, end) + 1, end), end, role, depth)
+                if p == NULL:
+                    return False
+                totals += role == TOTALS
+        return found and self.emits == 1 + totals
 
     cdef void check_size(self) noexcept:
         if self.splitter.oversized and not self.done:
@@ -167,6 +280,7 @@ cdef class Decoder:
         if event.kind == CITATION and not well_formed(&event.a):
             self.skipped += 1
             return
+        self.emits += 1
         self.tap.see(event)
         if self.encoder is not None:
             self.encoder.put(event)
@@ -185,6 +299,10 @@ cdef class Decoder:
     cdef void delta(self, int block, int index, const Slice *text) noexcept:
         """DELTA. Some upstreams cut text between the two escapes of a surrogate pair: such a half waits for the other one."""
         cdef Slice whole = text[0]
+        self.said = whole
+        self.said_block = block
+        self.said_index = index
+        self.deltas += 1
         if self.half_index >= 0:
             if self.half_index != index:
                 self._flush_half()
@@ -222,12 +340,26 @@ cdef class Decoder:
         self.half_index = -1
 
     cdef void _emit_delta(self, int block, int index, const Slice *text) noexcept:
-        cdef Event event
-        prepare(&event, DELTA)
+        cdef Event *event = &self.spoken
+        cdef const unsigned char *end = <const unsigned char *> text.p + text.n
         event.block = block
         event.index = index
         event.a = text[0]
-        self.emit(&event)
+        event.clean = False
+        event.length = event.characters = text.n
+        if text.form == ESCAPED:
+            if self.surveyed != text.p or text.n != self.said.n:
+                if survey(<const unsigned char *> text.p, end, &self.survey) != end:
+                    self.survey.length = plain_length(text)         # control characters stand in it
+                    self.survey.characters = character_count(text)
+                    self.survey.clean = False
+            event.clean = self.survey.clean
+            event.length = self.survey.length
+            event.characters = self.survey.characters
+        else:
+            event.characters = character_count(text)
+        self.surveyed = NULL
+        self.emit(event)
 
     cdef void close(self, int index) noexcept:
         cdef Event event
@@ -248,6 +380,20 @@ cdef class Decoder:
     cdef int event(self, const Sse *sse) noexcept:
         """A dialect reads here."""
         return SKIPPED
+
+    cdef int role(self, const char *key, Py_ssize_t n) noexcept:
+        """A dialect names what varies here."""
+        return FIXED
+
+    cdef void again(self, int block, int index, const Slice *text) noexcept:
+        """A dialect that keeps more of a delta does it here as well."""
+        self.delta(block, index, text)
+
+    cdef void counted(self, long long number) noexcept:
+        """A dialect whose events are numbered reads here."""
+
+    cdef void totals(self, const Value *value) noexcept:
+        """A dialect whose deltas say token counts reads here."""
 
     cdef void complete(self) noexcept:
         """A dialect ends its answer here."""
