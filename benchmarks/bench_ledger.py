@@ -43,7 +43,8 @@ def _tries(count: int) -> list[Report]:
         context: Any = SimpleNamespace(
             exchange=SimpleNamespace(request_id=new_id("req"), sent=4096), format=SimpleNamespace(name="anthropic"),
             grant=SimpleNamespace(id="key_5f0a"), envelope=SimpleNamespace(body=b"x" * 2048), stream=True, session_id="session-1",
-            agent_id=None, received=clock.monotonic(), wall=clock.now(), attempts=1, failures=0, decision="prefix", snapshot=snapshot,
+            agent_id=None, received=clock.monotonic(), wall=clock.now(), attempts=1, failures=0, decision="prefix",
+            snapshot=snapshot,
         )  # fmt: skip
         report = Report(context, attempt, "openai_chat", clock)
         report.answered(_USAGE, "stop")

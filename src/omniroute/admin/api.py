@@ -31,7 +31,7 @@ def build_admin(services: AdminServices) -> Application:
 
 
 def register(app: Application, services: AdminServices) -> None:
-    """Hang the admin API under ``/api`` of ``app``, whose router must be its own, and the metrics where everybody looks for them."""
+    """Hang the admin API under ``/api`` of ``app``, whose router must be its own, and the metrics where they are looked for."""
     handler = _entry(services, RouteTable(ROUTES))
     for method in METHODS:
         app.router.add(method, "/api", handler)

@@ -13,7 +13,10 @@ Handler = Callable[[AdminRequest], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation. ``path`` starts with ``/api`` (or is the metrics page); ``{name}`` stands for one segment. ``public``: no credential is asked for."""
+    """One operation. ``path`` starts with ``/api`` (or is the metrics page); ``{name}`` stands for one segment.
+
+    ``public``: no credential is asked for.
+    """
 
     method: str
     path: str

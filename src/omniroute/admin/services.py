@@ -55,7 +55,8 @@ class AdminServices:
 
     ``host``/``port`` are what the server listens on; ``status()`` is the live state of the process
     (uptime, requests in flight, …) as JSON-ready members; ``explain(format, body, model)`` tells what translation
-    makes of a request; ``metrics(accept)`` is the metrics page and its content type. ``session_secret`` signs cookies, ``admin_token`` is the CLI's bearer.
+    makes of a request; ``metrics(accept)`` is the content type and the text of the metrics page. ``session_secret`` signs
+    cookies, ``admin_token`` is the CLI's bearer.
     """
 
     keys: KeyRepository

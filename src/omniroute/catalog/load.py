@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from omniroute.catalog.cache import cache_file, read_through, tree
 from omniroute.catalog.catalog import Catalogue
 from omniroute.catalog.files import ErrorProfilesFile, ModelsFile, ProviderFile, decode, field_message
 from omniroute.catalog.schema import ErrorRule, Provider
@@ -35,7 +38,7 @@ def load_catalogue(folder: Path = FOLDER) -> Catalogue:
     neither is there.
     """
     if (folder / PROVIDERS).is_dir():
-        content = read_sources(folder)
+        content = _remembered_sources(folder) if folder == FOLDER else read_sources(folder)
     elif (folder / BAKED).is_file():
         content = read_baked(folder / BAKED)
     else:
@@ -51,6 +54,26 @@ def read_baked(file: Path) -> Baked:
         raise ConfigError(f"{file}: {field_message(error)}") from None
     except msgspec.DecodeError as error:
         raise ConfigError(f"{file}: {error}") from None
+
+
+def _remembered_sources(folder: Path) -> Baked:
+    """The records of our own source tree, from the user's cache when no file changed since."""
+    file = cache_file(folder, os.environ)
+    if file is None:
+        return read_sources(folder)
+    try:
+        return msgspec.json.decode(
+            read_through(file, lambda: _sources(folder), lambda: msgspec.json.encode(read_sources(folder))),
+            type=Baked,
+        )
+    except msgspec.DecodeError:  # cut short or meddled with
+        file.unlink(missing_ok=True)
+        return read_sources(folder)
+
+
+def _sources(folder: Path) -> Iterator[os.DirEntry[str]]:
+    yield from tree(folder)  # the code that reads them as well: it decides what is made of them
+    yield from tree(folder.parent / "ir")
 
 
 def read_sources(folder: Path) -> Baked:

@@ -11,7 +11,7 @@ _BUCKETS = 272
 
 
 class Histogram:
-    """Takes milliseconds. ``count``, ``total`` (ms) and ``largest`` (ms) are exact. 2 kB; :meth:`add` neither allocates nor loops."""
+    """Takes milliseconds; 2 kB. ``count``, ``total`` (ms) and ``largest`` (ms) are exact. :meth:`add` does not loop."""
 
     __slots__ = ("_counts", "count", "largest", "total")
 

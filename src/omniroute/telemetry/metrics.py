@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from omniroute.telemetry.histogram import Histogram
@@ -42,7 +42,7 @@ class Metrics:
         self._families: dict[str, _Family] = {}
 
     def register(self, name: str, read: Read, *, kind: Kind = "gauge", help: str) -> None:
-        """Add a family: ``read`` gives one number or samples. ValueError for a name that is taken, or a counter's without _total."""
+        """Add a family; ``read`` gives one number or samples. ValueError for a name that is taken or does not fit the kind."""
         if name in self._families:
             raise ValueError(f"metric {name} is registered twice")
         if (kind == "counter") != name.endswith("_total"):
@@ -64,11 +64,6 @@ def seconds(histogram: Histogram, labels: Labels = ()) -> Iterator[Sample]:
     yield Sample(histogram.count, (*labels, ("le", "+Inf")), "_bucket")
     yield Sample(histogram.total / 1000, labels, "_sum")
     yield Sample(histogram.count, labels, "_count")
-
-
-def by_label(name: str, values: Mapping[str, float]) -> list[Sample]:
-    """One sample for each entry, its key as the label ``name``."""
-    return [Sample(value, ((name, key),)) for key, value in values.items()]
 
 
 def _lines(family: _Family, openmetrics: bool) -> Iterator[str]:

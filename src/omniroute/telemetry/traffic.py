@@ -7,7 +7,7 @@ from typing import Any
 
 from omniroute.core.ledger import LedgerRow
 from omniroute.telemetry.histogram import Histogram
-from omniroute.telemetry.metrics import Labels, Metrics, Sample, by_label, seconds
+from omniroute.telemetry.metrics import Labels, Metrics, Sample, seconds
 
 OTHER = "other"
 _SERIES = 200
@@ -102,7 +102,7 @@ class Traffic:
             "omniroute_tokens_total",
             self._each(_tokens),
             kind="counter",
-            help="Tokens; cached and written ones are in input too.",
+            help="Tokens; input includes cached and written.",
         )
         add(
             "omniroute_cost_usd_total",
@@ -121,7 +121,7 @@ class Traffic:
             "omniroute_fallbacks_total",
             lambda: self._fallbacks,
             kind="counter",
-            help="Tries made since an earlier one had failed.",
+            help="Tries made after one that failed.",
         )
         add("omniroute_hedges_total", lambda: self._hedges, kind="counter", help="Tries made beside one under way.")
         add("omniroute_queue_seconds", lambda: seconds(self._queue), kind="histogram", help="Waits for a free place.")
@@ -129,7 +129,7 @@ class Traffic:
             "omniroute_connect_seconds",
             lambda: seconds(self._connect),
             kind="histogram",
-            help="Waits for an upstream connection.",
+            help="Waits for a connection.",
         )
 
     def _new(self, provider: str, model: str) -> Series:
