@@ -25,7 +25,8 @@ def networks(entries: Iterable[str]) -> tuple[Network, ...]:
 
 
 def parse_address(text: str) -> Address | None:
-    """The address in one entry of X-Forwarded-For or of a socket: with a port, brackets or a zone, or bare. None if there is none."""
+    """The address in one entry of X-Forwarded-For or of a socket: with a port, brackets or a zone, or bare. None if there
+    is none."""
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]

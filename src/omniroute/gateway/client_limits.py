@@ -1,4 +1,4 @@
-"""What a client's key may use per minute and at once. Counters in memory, one small record for each limited key that is in use."""
+"""What a client's key may use per minute and at once. Counters in memory, a small record per limited key in use."""
 
 from __future__ import annotations
 
