@@ -2,50 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+
 import click
 
 from omniroute import __version__
 from omniroute.cli import serve as serving
-from omniroute.cli.aliases import aliases
-from omniroute.cli.bench import bench
-from omniroute.cli.combos import combos
-from omniroute.cli.completion import completion
-from omniroute.cli.config import config
-from omniroute.cli.doctor import doctor
-from omniroute.cli.explain import explain
-from omniroute.cli.explain_route import explain_route
-from omniroute.cli.keys import keys
-from omniroute.cli.models import models
-from omniroute.cli.nodes import nodes
 from omniroute.cli.options import Group
-from omniroute.cli.providers import providers
-from omniroute.cli.reset_password import reset_password
 from omniroute.cli.state import State, pass_state
-from omniroute.cli.status import status
-from omniroute.cli.version import version
 
-COMMANDS = (
-    serving.serve,
-    keys,
-    providers,
-    nodes,
-    models,
-    combos,
-    aliases,
-    explain,
-    explain_route,
-    bench,
-    doctor,
-    status,
-    reset_password,
-    config,
-    completion,
-    version,
-)
+_NAMES = (
+    "aliases", "bench", "combos", "completion", "config", "doctor", "explain", "explain-route", "keys", "models", "nodes",
+    "providers", "reset-password", "serve", "status", "version",
+)  # fmt: skip
+
+
+class _Commands(MutableMapping[str, click.Command]):
+    """Each command is loaded when it is asked for: the server starts without the others'."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, click.Command | None] = dict.fromkeys(_NAMES)
+
+    def __getitem__(self, name: str) -> click.Command:
+        found = self._loaded[name]
+        if found is None:
+            word = name.replace("-", "_")
+            found = self._loaded[name] = getattr(import_module(f"omniroute.cli.{word}"), word)
+        return found
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loaded)
+
+    def __len__(self) -> int:
+        return len(self._loaded)
 
 
 @click.group(
     cls=Group,
+    commands=_Commands(),
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     help="OmniRoute: one local endpoint for every LLM provider. Without a command it starts the server.",
@@ -70,5 +71,3 @@ def main(
 
 
 _COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
-for _command in COMMANDS:
-    main.add_command(_command)

@@ -8,16 +8,18 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from omniroute.cli.client import AdminClient, OfflineApp
 from omniroute.cli.failure import USAGE, Failure
 from omniroute.cli.output import emit_json
 from omniroute.core.configfile import config_path, read_config
 from omniroute.core.settings import Settings
 from omniroute.storage.directory import data_directory
+
+if TYPE_CHECKING:
+    from omniroute.cli.client import AdminClient, OfflineApp
 
 
 def _offline_app(data_dir: Path, config: Path | None) -> AbstractAsyncContextManager[Any]:
@@ -56,6 +58,8 @@ class State:
 
     def client(self, *, offline: bool = True) -> AdminClient:
         """The admin API; with ``offline`` it works without a running server too."""
+        from omniroute.cli.client import AdminClient  # an HTTP client: the server starts without it
+
         return AdminClient(self.data_path(), config=self.config, url=self.url, offline_app=self.offline_app if offline else None)
 
     def emit(self, value: Any, text: str) -> None:
