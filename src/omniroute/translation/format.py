@@ -20,6 +20,7 @@ from omniroute.ir.request import ChatRequest
 from omniroute.ir.response import ChatResponse, Usage
 from omniroute.translation.replay_reasoning import Recall
 from omniroute.translation.rules import Rules
+from omniroute.translation.system_prompt import SystemPrompt
 
 if TYPE_CHECKING:
     from omniroute._fast.codec import Decoder, Encoder
@@ -131,6 +132,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     encode_error      any error of ours → body in this dialect; ``request_id`` goes in where the dialect has room
     error_status      the HTTP status that error has in this dialect
     adjust            top-level changes a body needs that is passed on unparsed to an upstream of this same format
+    put_system        changes that put the operator's system prompt into a client's body
+    reasoning_fields  the top-level fields by which thinking is asked for, and those that it bears on
     wants_usage       whether the client asked for usage in its stream (True where the dialect always has it)
     default_headers   sent upstream unless the client's own replace them (anthropic-version, …)
     forward_headers   client headers handed on when both sides speak this format (lower case)
@@ -162,6 +165,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     encode_error: Callable[[OmniRouteError, str], bytes]
     error_status: Callable[[OmniRouteError], int]
     adjust: Callable[[Envelope, Profile], Changes]
+    put_system: Callable[[Envelope, SystemPrompt], Changes]
+    reasoning_fields: tuple[str, ...]
     wants_usage: Callable[[Envelope], bool]
     default_headers: Mapping[str, str] = {}
     forward_headers: frozenset[str] = frozenset()

@@ -10,6 +10,7 @@ from omniroute.translation.formats.anthropic.inplace import adjust, unsigned, wa
 from omniroute.translation.formats.anthropic.request import decode_request, encode_request
 from omniroute.translation.formats.anthropic.response import decode_response, decode_usage, encode_response
 from omniroute.translation.formats.anthropic.rules import RULES
+from omniroute.translation.formats.anthropic.system import put_system
 
 __all__ = ["FORMAT"]
 
@@ -37,6 +38,8 @@ FORMAT = Format(
     encode_error=encode_error,
     error_status=error_status,
     adjust=adjust,
+    put_system=put_system,
+    reasoning_fields=("thinking", "output_config", "max_tokens", "temperature", "top_p", "top_k"),
     passing=Passing(answer=b"content", read_usage=decode_usage),
     wants_usage=wants_usage,
     unsigned=unsigned,

@@ -12,6 +12,7 @@ from omniroute.translation.formats.gemini.inplace import adjust, unsigned, wants
 from omniroute.translation.formats.gemini.request import decode_request, encode_request
 from omniroute.translation.formats.gemini.response import decode_response, encode_response
 from omniroute.translation.formats.gemini.rules import RULES
+from omniroute.translation.formats.gemini.system import put_system
 
 __all__ = ["FORMAT"]
 
@@ -39,6 +40,8 @@ FORMAT = Format(
     encode_error=encode_error,
     error_status=error_status,
     adjust=adjust,
+    put_system=put_system,
+    reasoning_fields=("generationConfig", "generation_config"),
     wants_usage=wants_usage,
     unsigned=unsigned,
     model_in_url=True,

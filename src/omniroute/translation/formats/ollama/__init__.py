@@ -11,6 +11,7 @@ from omniroute.translation.formats.ollama.inplace import adjust, wants_usage
 from omniroute.translation.formats.ollama.request import decode_request, encode_request
 from omniroute.translation.formats.ollama.response import created_at, decode_response, encode_response
 from omniroute.translation.formats.ollama.rules import RULES
+from omniroute.translation.formats.ollama.system import put_system
 
 __all__ = ["FORMAT"]
 
@@ -38,6 +39,8 @@ FORMAT = Format(
     encode_error=encode_error,
     error_status=error_status,
     adjust=adjust,
+    put_system=put_system,
+    reasoning_fields=("think",),
     wants_usage=wants_usage,
     stream_default=True,
     stream_lines=True,

@@ -14,6 +14,7 @@ from omniroute.translation.formats.ollama import FORMAT as CHAT
 from omniroute.translation.formats.ollama.idle import idle_generate
 from omniroute.translation.formats.ollama.response import answer_text, answer_thinking, created_at, write_answer
 from omniroute.translation.formats.ollama_generate.request import decode_request
+from omniroute.translation.formats.ollama_generate.system import put_system
 
 __all__ = ["FORMAT"]
 
@@ -37,5 +38,6 @@ FORMAT = replace(
     encode_response=_encode_response,
     encoder=_encoder,
     client_only=True,
+    put_system=put_system,
     idle=idle_generate,
 )

@@ -12,6 +12,7 @@ from omniroute.translation.formats.openai_chat.replay import replay
 from omniroute.translation.formats.openai_chat.request import decode_request, encode_request
 from omniroute.translation.formats.openai_chat.response import decode_response, decode_usage, encode_response
 from omniroute.translation.formats.openai_chat.rules import RULES
+from omniroute.translation.formats.openai_chat.system import put_system
 
 __all__ = ["FORMAT"]
 
@@ -40,6 +41,8 @@ FORMAT = Format(
     encode_error=encode_error,
     error_status=error_status,
     adjust=adjust,
+    put_system=put_system,
+    reasoning_fields=("reasoning_effort",),
     wants_usage=wants_usage,
     replay=replay,
     passing=Passing(answer=b"choices", holders=(b"message", b"delta"), read_usage=decode_usage),

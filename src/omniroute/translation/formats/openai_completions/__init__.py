@@ -10,6 +10,7 @@ from omniroute.translation.format import StreamMeta
 from omniroute.translation.formats.openai_chat import FORMAT as CHAT
 from omniroute.translation.formats.openai_completions.request import decode_request
 from omniroute.translation.formats.openai_completions.response import encode_response
+from omniroute.translation.formats.openai_completions.system import put_system
 
 __all__ = ["FORMAT"]
 
@@ -27,4 +28,5 @@ FORMAT = replace(
     encode_response=encode_response,
     encoder=_encoder,
     client_only=True,
+    put_system=put_system,
 )

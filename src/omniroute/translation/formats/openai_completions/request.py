@@ -9,8 +9,9 @@ from omniroute.core.errors import BadRequest
 from omniroute.ir.request import ChatRequest
 from omniroute.translation import read
 from omniroute.translation.formats.openai_chat.request import decode_request as decode_chat
+from omniroute.translation.formats.openai_completions.system import FIELD
 
-_OURS = ("prompt", "suffix", "echo", "best_of", "logprobs")
+_OURS = ("prompt", "suffix", "echo", "best_of", "logprobs", FIELD)
 
 
 def decode_request(body: bytes) -> ChatRequest:
@@ -21,7 +22,9 @@ def decode_request(body: bytes) -> ChatRequest:
             raise BadRequest(f"{key} is not possible here: prompts are sent as chat messages.", param=key)
     message = {"role": "user", "content": _prompt(fields.get("prompt"))}
     kept = {key: value for key, value in fields.items() if key not in _OURS}
-    return decode_chat(json.dumps({**kept, "messages": [message]}))
+    system = read.text(fields, FIELD, "")
+    messages = [{"role": "system", "content": system}, message] if system else [message]
+    return decode_chat(json.dumps({**kept, "messages": messages}))
 
 
 def _prompt(value: Any) -> str:

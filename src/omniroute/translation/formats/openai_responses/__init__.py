@@ -14,6 +14,7 @@ from omniroute.translation.formats.openai_responses.inplace import adjust, unsig
 from omniroute.translation.formats.openai_responses.request import decode_request, encode_request
 from omniroute.translation.formats.openai_responses.response import decode_response, decode_usage, encode_response, gathered
 from omniroute.translation.formats.openai_responses.rules import NAME, RULES
+from omniroute.translation.formats.openai_responses.system import put_system
 
 __all__ = ["FORMAT"]
 
@@ -52,6 +53,8 @@ FORMAT = Format(
     encode_error=encode_error,
     error_status=error_status,
     adjust=adjust,
+    put_system=put_system,
+    reasoning_fields=("reasoning", "include"),
     passing=Passing(answer=b"output", read_usage=decode_usage),
     wants_usage=wants_usage,
     unsigned=unsigned,
