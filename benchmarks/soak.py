@@ -26,8 +26,8 @@ from procs import cores, cpu_seconds, open_files, pin, rss_bytes
 from rig import Rig, running_rig
 from scenarios import PASS_THROUGH, TRANSLATED, Scenario, arrivals, burst, json_answers, paced
 
-_SETTLED = 0.2  # of the time passes before memory counts, five minutes at most
-_LONGEST_WARMUP = 300.0
+_SETTLED = 1 / 3  # of the time passes before memory counts: caches fill and the allocator takes its room
+_LONGEST_WARMUP = 900.0
 _EVERY = 10.0  # seconds between two looks; a short run has thirty of them all the same
 _LOOKS = 30
 _SLICE = 5.0  # seconds of one run of a scenario; then its connections are closed and made anew
