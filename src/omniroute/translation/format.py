@@ -89,6 +89,10 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     finished      the response in the end of a stream, None when it failed
     page          a page of the kept input: (stored, after, limit, ascending)
     deleted       the answer to a deletion
+    triggered     whether a request asks for compaction of its conversation
+    ask           the request for a summary in words instead
+    compacted     (that request, its response, ``alone``: on a route of its own) → the answer to the request for compaction
+    as_stream     a finished response as a stream
     """
 
     terminal: tuple[bytes, ...]
@@ -99,6 +103,10 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     finished: Callable[[bytes], bytes | None]
     page: Callable[..., bytes]
     deleted: Callable[[str], bytes]
+    triggered: Callable[[bytes], bool]
+    ask: Callable[[bytes], bytes]
+    compacted: Callable[..., bytes]
+    as_stream: Callable[[bytes], bytes]
 
 
 class Passing(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +152,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     model_in_url      model and stream switch stand in the URL, not in the body
     array             turns a stream of this dialect into one JSON array of its events, None where that does not exist
     count_key         the field of a token count's answer
+    count_fields      what else stands in it
     replay            changes that put remembered reasoning back into an unparsed body, None where clients carry it themselves
     unsigned          a body without the thinking of earlier answers (None: it has none), None = this format has no proofs of it
     gathered          the finished answer in the last vendor-only event of a stream (None: it holds none), None = no such event
@@ -177,6 +186,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     model_in_url: bool = False
     array: Callable[[], Framing] | None = None
     count_key: str = "input_tokens"
+    count_fields: Mapping[str, str] = {}
     replay: Callable[[Envelope, Recall], Changes] | None = None
     unsigned: Callable[[bytes], bytes | None] | None = None
     gathered: Callable[[bytes], bytes | None] | None = None

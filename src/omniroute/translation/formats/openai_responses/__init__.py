@@ -60,6 +60,7 @@ FORMAT = Format(
     unsigned=unsigned,
     gathered=gathered,
     history=HISTORY,
+    count_fields={"object": "response.input_tokens"},
     forward_headers=frozenset(
         {"openai-organization", "openai-project", "openai-beta", "originator", "session-id", "session_id", "thread-id"}
     ),

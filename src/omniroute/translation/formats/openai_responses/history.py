@@ -14,6 +14,7 @@ from omniroute.core.errors import BadRequest
 from omniroute.translation import read
 from omniroute.translation.answers import answer_object, bad_answer, string
 from omniroute.translation.format import History
+from omniroute.translation.formats.openai_responses.compaction import as_stream, ask, compacted, triggered
 from omniroute.translation.formats.openai_responses.input import input_items
 
 TERMINAL = (b"event: response.completed\n", b"event: response.incomplete\n")
@@ -158,4 +159,8 @@ HISTORY = History(
     finished=finished_response,
     page=input_page,
     deleted=deleted,
+    triggered=triggered,
+    ask=ask,
+    compacted=compacted,
+    as_stream=as_stream,
 )

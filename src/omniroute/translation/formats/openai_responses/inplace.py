@@ -8,6 +8,7 @@ from omniroute._fast.envelope import Envelope
 from omniroute.core import json
 from omniroute.ir.caps import Profile
 from omniroute.translation.formats.openai_responses.rules import NAME
+from omniroute.translation.formats.openai_responses.summaries import as_message, summary_of
 from omniroute.translation.quirks import Changes, sampling_changes
 from omniroute.translation.read import lenient_object
 from omniroute.translation.signatures import PREFIX, is_foreign
@@ -24,10 +25,20 @@ def adjust(envelope: Envelope, profile: Profile) -> Changes:
     if raw is not None and PREFIX.encode() in raw:
         items = json.loads(raw)
         if isinstance(items, list):
-            kept = [item for item in items if not (isinstance(item, dict) and is_foreign(item.get("encrypted_content"), NAME))]
-            if len(kept) != len(items):
+            kept = [shown for item in items if (shown := _readable(item)) is not None]
+            if kept != items:
                 changes["input"] = json.dumps(kept)
     return changes
+
+
+def _readable(item: Any) -> Any:
+    """``item`` as OpenAI can read it: a summary of ours as a message, reasoning of other vendors not at all (None)."""
+    if not isinstance(item, dict):
+        return item
+    summary = summary_of(item)
+    if summary is not None:
+        return as_message(summary)
+    return None if is_foreign(item.get("encrypted_content"), NAME) else item
 
 
 def unsigned(body: bytes) -> bytes | None:

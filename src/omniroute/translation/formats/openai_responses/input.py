@@ -11,6 +11,7 @@ from omniroute.translation import read
 from omniroute.translation.formats.openai_responses.calls import NATIVE_CALLS, NATIVE_OUTPUTS, decode_native
 from omniroute.translation.formats.openai_responses.parts import decode_content
 from omniroute.translation.formats.openai_responses.rules import NAME
+from omniroute.translation.formats.openai_responses.summaries import summary_of
 from omniroute.translation.formats.openai_responses.tools import QualifiedNames
 
 _ROLES = ("user", "system", "developer", "assistant")
@@ -58,6 +59,11 @@ def decode_input(items: list[Any], names: QualifiedNames) -> tuple[Message, ...]
         fields = read.need_object(item, path)
         kind = read.text(fields, "type", path) or "message"
         if kind == "additional_tools":
+            continue
+        summary = summary_of(fields)
+        if summary is not None:
+            flush()
+            turns.append(Message(role="user", parts=(Text(text=summary),)))
             continue
         if kind == "message":
             role = _role(fields, path)
