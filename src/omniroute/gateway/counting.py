@@ -36,7 +36,7 @@ async def count_tokens(
         counted = await _native(context, upstream, target, transport, executor)
     if counted is None:
         counted = await _ours(context, upstream, target, vocabularies)
-    return json.dumps({context.format.count_key: counted})
+    return json.dumps({**context.format.count_fields, context.format.count_key: counted})
 
 
 def target_of(context: Context) -> Target:
