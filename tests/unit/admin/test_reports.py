@@ -112,3 +112,11 @@ async def test_shutdown_is_asked_for_once_and_recorded(world: Any, client: httpx
     assert (answer.status_code, answer.json()) == (202, {"stopping": True})
     assert world.shutdowns == 1
     assert [r.action for r in await world.services.audit.list()] == ["server.shutdown"]
+
+
+async def test_the_metrics_page_is_text_in_the_format_asked_for_and_not_for_strangers(
+    world: Any, client: httpx.AsyncClient
+) -> None:
+    answer = await client.get("/metrics", headers={"accept": "plain"})
+    assert (answer.status_code, answer.headers["content-type"], answer.text) == (200, "text/plain", "up 1\n")
+    assert (await client.get("/metrics", headers={"authorization": "Bearer wrong"})).status_code == 401
