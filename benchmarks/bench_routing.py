@@ -9,11 +9,22 @@ import random
 import timeit
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from omniroute.catalog.account import Account, AccountLimits
+from omniroute.catalog.catalog import Catalogue
 from omniroute.catalog.load import load_catalogue
+from omniroute.catalog.schema import Auth, Model, Provider
 from omniroute.core.errors import Scope, UpstreamStatus, Verdict
+from omniroute.core.settings import Settings
+from omniroute.ir.caps import Price
+from omniroute.routing.facts import Facts
 from omniroute.routing.health import Health
-from omniroute.routing.resolve import Target
+from omniroute.routing.plan import Plan
+from omniroute.routing.resolve import Target, resolve
+from omniroute.routing.routes import StoredRoutes, with_routes
+from omniroute.routing.snapshot import Snapshot
+from omniroute.routing.strategies import registry
 
 Bench = tuple[str, Callable[[], object]]
 NOW = 1_800_000_000.0
@@ -57,8 +68,56 @@ def health_benches() -> Iterator[Bench]:
     yield "first-token times of a target", lambda: health.ttft(target.name)
 
 
+def _busy_installation(strategy: str) -> Snapshot:
+    """100 accounts over 10 providers, 10 models each, and a combo of 5 steps."""
+    providers = [
+        Provider(
+            id=f"p{n}",
+            prefix=f"p{n}",
+            name=f"P{n}",
+            format="openai_chat",
+            base_url="http://127.0.0.1:1",
+            auth=Auth(scheme="bearer"),
+            models=tuple(Model(id=f"m{m}", price=Price(input=m + 1.0, output=4.0, basis="list")) for m in range(10)),
+        )
+        for n in range(10)
+    ]
+    steps = [f"p{n}/m{n}" for n in range(5)]
+    bare = Snapshot(
+        catalogue=Catalogue(providers),
+        settings=Settings.load(),
+        accounts={p.id: tuple(Account(id=f"{p.id}-{n}", provider=p.id, name=str(n)) for n in range(10)) for p in providers},
+        keys={},
+        formats=frozenset({"openai_chat"}),
+        schemes=frozenset({"bearer"}),
+    )
+    combo = ("c", "c", {"steps": steps, "strategy": strategy})
+    return with_routes(bare, None, StoredRoutes(combos=[combo], aliases={"claude-*": "c", "gpt-*": "p1/m1"}))
+
+
+def plan_benches() -> Iterator[Bench]:
+    """From the name asked for to the first attempt."""
+    rng = random.Random(1)
+    health = Health(rng)
+
+    def decide(snapshot: Snapshot, name: str, session: str | None = None) -> Callable[[], object]:
+        facts = Facts(model=name, session=session, input_tokens=5000)
+        return lambda: Plan(resolve(snapshot, name), snapshot, health, facts, NOW, rng).next(NOW)
+
+    snapshot = _busy_installation("fill-first")
+    single = msgspec.structs.replace(
+        snapshot, accounts={**snapshot.accounts, "p1": snapshot.accounts["p1"][:1]}, aliases={}, wildcards=()
+    )
+    yield "prefix/model, one account: first attempt", decide(single, "p1/m1")
+    yield "prefix/model, ten accounts, a conversation", decide(snapshot, "p1/m1", "session")
+    yield "combo of 5 steps behind a wildcard alias, fill-first", decide(snapshot, "claude-x", "session")
+    for strategy in registry().names():
+        yield f"combo of 5 steps, 100 accounts, {strategy}", decide(_busy_installation(strategy), "c", "session")
+
+
 def benches() -> Iterator[Bench]:
     yield from health_benches()
+    yield from plan_benches()
 
 
 def best_us(function: Callable[[], object], rounds: int = 7, number: int = 20_000) -> float:

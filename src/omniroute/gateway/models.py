@@ -11,7 +11,8 @@ from omniroute.catalog.schema import Model, Provider
 from omniroute.core import json
 from omniroute.core.errors import ModelNotFound
 from omniroute.gateway.ports import Exchange
-from omniroute.routing.resolve import Target, resolve, usable_combos, usable_models
+from omniroute.routing.offer import usable_combos, usable_models
+from omniroute.routing.resolve import Target, resolve
 from omniroute.routing.snapshot import KeyGrant, Snapshot
 
 # Model lists need a creation time; the catalogue has none, so all models share one (2025-01-01).

@@ -9,7 +9,8 @@ from omniroute.catalog.schema import Model, Provider
 from omniroute.core import json
 from omniroute.core.errors import BadRequest, ModelNotFound
 from omniroute.gateway.models import CREATED_TEXT, combo_entries, public_name
-from omniroute.routing.resolve import resolve, usable_models
+from omniroute.routing.offer import usable_models
+from omniroute.routing.resolve import resolve
 from omniroute.routing.snapshot import KeyGrant, Snapshot
 
 # The release of Ollama whose API is spoken here; some clients refuse to talk to older ones.

@@ -13,7 +13,7 @@ from zlib import crc32
 from omniroute.catalog.account import Account
 from omniroute.ir.caps import Capabilities
 from omniroute.routing.facts import Facts
-from omniroute.routing.gauges import AccountGauge, StepGauge, chosen
+from omniroute.routing.gauges import AccountGauge, StepGauge
 from omniroute.routing.resolve import Group, Leaf
 from omniroute.routing.snapshot import Snapshot
 from omniroute.routing.state import View
@@ -55,7 +55,7 @@ class Candidates:
     def accounts(self, leaf: Leaf) -> Iterator[Account]:
         """The accounts of a leaf in the order to try: the one with the warm prompt cache, then by priority, and among equals as
         the provider's strategy says."""
-        accounts = chosen(self._snapshot, leaf)
+        accounts = leaf.accounts
         if len(accounts) < 2:
             yield from accounts
             return
@@ -118,7 +118,7 @@ class Candidates:
         if strategy == FILL_FIRST or len(group.members) == 1:
             return group.members
         if self._gauge is None:
-            self._gauge = StepGauge(self._snapshot, self._view, self._facts, self._now)
+            self._gauge = StepGauge(self._view, self._facts, self._now)
         gauge = self._gauge
         ordered = self._ordered(group.members, gauge, strategy, group.options)
         if self._facts.session is not None and registry()[strategy].affine:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from omniroute.catalog.account import Account
-from omniroute.catalog.schema import TIERS, Provider
+from omniroute.catalog.schema import TIERS
 from omniroute.ir.caps import Price
 from omniroute.routing.facts import Facts
-from omniroute.routing.resolve import Group, Leaf, Target, tier_of
-from omniroute.routing.snapshot import Snapshot
+from omniroute.routing.resolve import Group, Leaf, Target
 from omniroute.routing.state import View
 
 _PLAN_TIERS = frozenset({"subscription", "free"})
 _USUAL_INPUT, _USUAL_OUTPUT = 2000, 500
 """Tokens to compare prices by, where the request's size is not known; answers are not known beforehand at all."""
-_MOST_ACCOUNTS = 8
+_MOST_ACCOUNTS = 3
 """Accounts looked at for the pace of a whole provider: enough to rank it, few enough to rank a hundred."""
-
-
-def chosen(snapshot: Snapshot, leaf: Leaf) -> tuple[Account, ...]:
-    """The accounts of the leaf, by priority; those of the one name or id it is narrowed to."""
-    accounts = snapshot.accounts.get(leaf.target.provider.id, ())
-    if leaf.account is None:
-        return accounts
-    return tuple(account for account in accounts if leaf.account in (account.id, account.name))
 
 
 def cost_of(price: Price, facts: Facts) -> float | None:
@@ -104,30 +95,25 @@ class AccountGauge:
 class StepGauge:
     """Steps of a combo: leaves, and groups of them. A group is as good as its best member."""
 
-    __slots__ = ("_facts", "_now", "_snapshot", "_view")
+    __slots__ = ("_facts", "_now", "_view")
 
-    def __init__(self, snapshot: Snapshot, view: View, facts: Facts, now: float) -> None:
-        self._snapshot = snapshot
+    def __init__(self, view: View, facts: Facts, now: float) -> None:
         self._view = view
         self._facts = facts
         self._now = now
 
     def blocked(self, node: Leaf | Group) -> bool:
         return not any(
-            self._view.blocked(leaf.target, account, self._now) is None
-            for leaf in _leaves(node)
-            for account in chosen(self._snapshot, leaf)
+            self._view.blocked(leaf.target, account, self._now) is None for leaf in _leaves(node) for account in leaf.accounts
         )
 
     def in_flight(self, node: Leaf | Group) -> int:
         view = self._view
-        return sum(view.in_flight(account.id) for leaf in _leaves(node) for account in chosen(self._snapshot, leaf))
+        return sum(view.in_flight(account.id) for leaf in _leaves(node) for account in leaf.accounts)
 
     def uses(self, node: Leaf | Group) -> int:
         view, now = self._view, self._now
-        return sum(
-            view.uses(account.id, leaf.target.model, now) for leaf in _leaves(node) for account in chosen(self._snapshot, leaf)
-        )
+        return sum(view.uses(account.id, leaf.target.model, now) for leaf in _leaves(node) for account in leaf.accounts)
 
     def weight(self, node: Leaf | Group) -> float:
         return node.weight
@@ -137,7 +123,7 @@ class StepGauge:
         return 0
 
     def tier(self, node: Leaf | Group) -> int:
-        return min(TIERS.index(tier_of(self._snapshot, leaf.target.provider)) for leaf in _leaves(node))
+        return node.tier if isinstance(node, Leaf) else min(leaf.tier for leaf in _leaves(node))
 
     def cost(self, node: Leaf | Group) -> float | None:
         known = [cost for leaf in _leaves(node) if (cost := self._leaf_cost(leaf)) is not None]
@@ -151,7 +137,7 @@ class StepGauge:
         values = [
             surplus_of(self._view, account, leaf.target.model, self._now)
             for leaf in _leaves(node)
-            for account in chosen(self._snapshot, leaf)[:_MOST_ACCOUNTS]
+            for account in leaf.accounts[:_MOST_ACCOUNTS]
         ]
         return max(values, default=0.0)
 
@@ -162,18 +148,12 @@ class StepGauge:
         )
 
     def _leaf_cost(self, leaf: Leaf) -> float | None:
-        if _paid_by_plan(self._snapshot, leaf.target.provider):
+        if TIERS[leaf.tier] in _PLAN_TIERS:
             return 0.0
         return cost_of(leaf.target.price, self._facts)
 
 
-def _paid_by_plan(snapshot: Snapshot, provider: Provider) -> bool:
-    return tier_of(snapshot, provider) in _PLAN_TIERS
-
-
-def _leaves(node: Leaf | Group) -> Iterator[Leaf]:
+def _leaves(node: Leaf | Group) -> Iterable[Leaf]:
     if isinstance(node, Leaf):
-        yield node
-        return
-    for member in node.members:
-        yield from _leaves(member)
+        return (node,)
+    return [leaf for member in node.members for leaf in _leaves(member)]

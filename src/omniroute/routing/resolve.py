@@ -7,9 +7,11 @@ bare model name at every connected provider that lists it, by tier.
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import Any
 
 import msgspec
 
+from omniroute.catalog.account import Account
 from omniroute.catalog.schema import TIERS, Model, Provider, Tier
 from omniroute.core.errors import BadRequest, Forbidden, ModelNotFound, NotFound
 from omniroute.ir.caps import Price, Profile
@@ -33,10 +35,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Leaf(msgspec.Struct, frozen=True, kw_only=True):
-    """A target in its place. ``account`` (name or id) narrows it to one; ``step`` is its position in the combo around it."""
+    """A target in its place. ``accounts`` by priority, or the one that the step names; ``tier``: position of the best of theirs;
+    ``step`` is its position in the combo around it."""
 
     target: Target
-    account: str | None = None
+    accounts: tuple[Account, ...]
+    tier: int
     combo: str | None = None
     step: int = 0
     weight: float = 1.0
@@ -87,6 +91,19 @@ def _collect(nodes: tuple[Leaf | Group, ...], found: dict[str, Target]) -> None:
 def resolve(snapshot: Snapshot, name: str, grant: KeyGrant | None = None) -> Resolution:
     """What ``name`` means now. ModelNotFound names the nearest models, combos and aliases; Forbidden when only the key stands in
     the way."""
+    if grant is None or not (grant.models or grant.combos or grant.providers):
+        key: object = name
+        grant = None
+    else:
+        key = (name, grant.models, grant.combos, grant.providers)
+    known = snapshot.memo.of(snapshot)
+    found: Resolution | None = known.get(key)
+    if found is None:
+        found = known[key] = _resolved(snapshot, name, grant)
+    return found
+
+
+def _resolved(snapshot: Snapshot, name: str, grant: KeyGrant | None) -> Resolution:
     resolver = _Resolver(snapshot, name, grant)
     alias = None
     if name not in snapshot.combos and (snapshot.aliases or snapshot.wildcards):
@@ -147,7 +164,7 @@ class _Resolver:
         if provider is not None:
             if self.grant is not None and not allows(self.grant, provider, rest):
                 raise self._forbidden()
-            return Leaf(target=_prefixed(self.snapshot, provider, rest, meant)), "prefix", "prefix"
+            return _leaf(self.snapshot, _prefixed(self.snapshot, provider, rest, meant)), "prefix", "prefix"
         return self._bare(meant)
 
     def chain(self, name: str, meant: str) -> tuple[Leaf | Group, ...]:
@@ -197,7 +214,7 @@ class _Resolver:
         timeout = step.timeout if step.timeout is not None or combo is None else combo.timeout
         retries = step.retries if step.retries is not None or combo is None else combo.retries
         leaves = tuple(
-            Leaf(target=one, account=step.account, combo=within, step=place, weight=step.weight, timeout=timeout, retries=retries)
+            _leaf(snapshot, one, step.account, combo=within, step=place, weight=step.weight, timeout=timeout, retries=retries)
             for one in found
         )
         if len(leaves) == 1:
@@ -217,7 +234,7 @@ class _Resolver:
             self.left_out.append((name, f"{provider.name} is not connected"))
             return []
         elif rest == ALL_MODELS:
-            found = [target(snapshot, provider, model.id) for model in _chat_models(provider)]
+            found = [target(snapshot, provider, model.id) for model in chat_models(provider)]
         else:
             if snapshot.catalogue.model(provider.id, rest) is None and not provider.passthrough_models:
                 self.left_out.append((name, f"{provider.name} lists no such model"))
@@ -237,7 +254,7 @@ class _Resolver:
             if self.forbidden:
                 raise self._forbidden()
             raise ModelNotFound(f"{provider.name} lists no models: name one, as {provider.prefix}/MODEL.", param="model")
-        return Group(name=name, members=tuple(Leaf(target=one) for one in found), strategy="fill-first")
+        return Group(name=name, members=tuple(_leaf(self.snapshot, one) for one in found), strategy="fill-first")
 
     def _bare(self, name: str) -> tuple[Leaf | Group, str, str]:
         found = _bare_targets(self.snapshot, name)
@@ -247,9 +264,9 @@ class _Resolver:
         if not permitted:
             raise self._forbidden()
         if len(permitted) == 1:
-            return Leaf(target=permitted[0]), "bare", "bare"
+            return _leaf(self.snapshot, permitted[0]), "bare", "bare"
         order = " > ".join(f"{one.provider.prefix} ({tier_of(self.snapshot, one.provider)})" for one in permitted)
-        leaves = tuple(Leaf(target=one, step=place) for place, one in enumerate(permitted))
+        leaves = tuple(_leaf(self.snapshot, one, step=place) for place, one in enumerate(permitted))
         return Group(name=name, members=leaves, strategy="fill-first"), "bare", f"bare by tier: {order}"
 
     def _granted(self, combo: str) -> bool:
@@ -287,6 +304,13 @@ def qualified(snapshot: Snapshot, word: str, name: str) -> str:
     if owner.id != provider.id:
         raise BadRequest(f"The model {name!r} is of {owner.name}, but this is the route of {provider.name}.", param="model")
     return name
+
+
+def _leaf(snapshot: Snapshot, one: Target, account: str | None = None, **more: Any) -> Leaf:
+    accounts = snapshot.accounts.get(one.provider.id, ())
+    if account is not None:
+        accounts = tuple(a for a in accounts if account in (a.id, a.name))
+    return Leaf(target=one, accounts=accounts, tier=TIERS.index(tier_of(snapshot, one.provider)), **more)
 
 
 def target(snapshot: Snapshot, provider: Provider, model: str) -> Target:
@@ -362,7 +386,8 @@ def _bare_targets(snapshot: Snapshot, name: str) -> tuple[Target, ...]:
     return tuple(t for t in found if snapshot.usable(t.provider, t.format))
 
 
-def _chat_models(provider: Provider) -> list[Model]:
+def chat_models(provider: Provider) -> list[Model]:
+    """Its listed chat models that still exist."""
     return [model for model in provider.models if model.kind == "chat" and model.status != "gone"]
 
 
@@ -372,25 +397,3 @@ def _unknown(snapshot: Snapshot, name: str) -> str:
     near += snapshot.catalogue.nearest(name, 3 - len(near), prefer=frozenset(p.id for p in snapshot.connected_providers()))
     hint = f" Did you mean {', '.join(near)}?" if near else ""
     return f"The model {name!r} does not exist or no connected provider serves it.{hint}"
-
-
-def usable_combos(snapshot: Snapshot, grant: KeyGrant | None = None) -> list[tuple[Combo, Target]]:
-    """Every combo that could be asked for now, with the target that stands first in it."""
-    found = []
-    for combo in snapshot.combos.values():
-        try:
-            found.append((combo, resolve(snapshot, combo.name, grant).targets[0]))
-        except (ModelNotFound, Forbidden):
-            continue
-    return found
-
-
-def usable_models(snapshot: Snapshot, grant: KeyGrant | None = None) -> list[tuple[Provider, Model]]:
-    """Every listed chat model that could be asked for now, in catalogue order."""
-    found = []
-    for provider in snapshot.connected_providers():
-        for model in _chat_models(provider):
-            if not snapshot.usable(provider, model.format) or (grant is not None and not allows(grant, provider, model.id)):
-                continue
-            found.append((provider, model))
-    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,13 +13,16 @@ from omniroute.catalog.schema import Provider
 from omniroute.core.settings import Settings
 from omniroute.routing.combo import Alias, Chain, Combo
 
+_MOST_ANSWERS = 2048
+
 
 class KeyGrant(msgspec.Struct, frozen=True, kw_only=True):
     """What a client key may do. Empty ``models``, ``combos`` and ``providers`` mean no limit; entries of the first two may end in
     ``*``. With models or combos it may use these only; a combo named there may use all its steps, within ``providers``.
 
-    ``digest`` is the keyed hash of the key, ``expires_at`` unix seconds or None. ``rpm``: requests per minute, ``streams``: streams
-    open at once. ``system_prompt`` goes with each of its requests; ``proxy`` is the outbound proxy URL (or ``direct``) of its calls.
+    ``digest`` is the keyed hash of the key, ``expires_at`` unix seconds or None. ``rpm``: requests per minute, ``streams``:
+    streams open at once. ``system_prompt`` goes with each of its requests; ``proxy`` is the outbound proxy URL (or ``direct``)
+    of its calls.
     """
 
     id: str
@@ -34,6 +37,25 @@ class KeyGrant(msgspec.Struct, frozen=True, kw_only=True):
     system_prompt: str | None = None
     system_prompt_position: Literal["prepend", "append", "replace"] = "prepend"
     proxy: Secret | None = None
+
+
+class Memo:
+    """Answers worked out from one snapshot, by question; bounded. A snapshot made from another by replacing fields
+    finds it empty."""
+
+    __slots__ = ("_answers", "_owner")
+
+    def __init__(self) -> None:
+        self._answers: dict[Any, Any] = {}
+        self._owner: object = None
+
+    def of(self, owner: Snapshot) -> dict[Any, Any]:
+        """The answers that hold for ``owner``."""
+        if self._owner is not owner:
+            self._owner, self._answers = owner, {}
+        elif len(self._answers) > _MOST_ANSWERS:
+            self._answers = {}
+        return self._answers
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +78,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     wildcards: tuple[Alias, ...] = ()
     fallbacks: tuple[Chain, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
+    memo: Memo = msgspec.field(default_factory=Memo)
 
     def connected(self, provider: Provider) -> bool:
         """Some enabled account exists and this build speaks the provider's language."""

@@ -10,7 +10,8 @@ import pytest
 from omniroute.core.configfile import ConfigFile, read_config
 from omniroute.core.errors import ConfigError, Forbidden, ModelNotFound
 from omniroute.routing.combo import fits, most_specific_first
-from omniroute.routing.resolve import resolve, usable_combos
+from omniroute.routing.offer import usable_combos
+from omniroute.routing.resolve import resolve
 from omniroute.routing.routes import StoredRoutes, build_routes, check_file
 from omniroute.routing.snapshot import KeyGrant
 from unit.routing.worlds import provider, world

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from omniroute.catalog.account import Account
@@ -11,8 +12,9 @@ from omniroute.catalog.catalog import Catalogue
 from omniroute.catalog.schema import Auth, Model, Provider, Tier
 from omniroute.core.errors import BadAnswer, Fault, Forbidden, ModelNotFound, Verdict
 from omniroute.core.settings import Settings
+from omniroute.routing.offer import usable_models
 from omniroute.routing.plan import Plan
-from omniroute.routing.resolve import resolve, usable_models
+from omniroute.routing.resolve import resolve
 from omniroute.routing.snapshot import KeyGrant, Snapshot
 
 
@@ -161,3 +163,12 @@ def test_resilience_off_means_one_try() -> None:
 
 def test_faults_default_to_the_next_target() -> None:
     assert Fault("x", kind="y").verdict is Verdict.NEXT_TARGET
+
+
+def test_what_was_worked_out_holds_for_its_own_snapshot_only() -> None:
+    first = resolve(ALL, "shared")
+    assert resolve(ALL, "shared") is first
+    fewer = msgspec.structs.replace(ALL, accounts={"alpha": ALL.accounts["alpha"]})
+    assert [t.name for t in resolve(fewer, "shared").targets] == ["al/shared"]
+    assert [t.name for t in resolve(ALL, "shared", grant(providers=("alpha",))).targets] == ["al/shared"]
+    assert [t.name for t in resolve(ALL, "shared").targets] == ["be/shared", "al/shared"]

@@ -11,7 +11,7 @@ from omniroute.admin.request import AdminRequest, Answer
 from omniroute.admin.routes import Route
 from omniroute.admin.sessions import clear_cookie, set_cookie
 from omniroute.core.errors import BadRequest, Conflict, Forbidden, Unauthorized
-from omniroute.routing.resolve import usable_models
+from omniroute.routing.offer import usable_models
 from omniroute.routing.snapshot import Snapshot
 
 
