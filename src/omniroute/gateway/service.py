@@ -13,6 +13,7 @@ from omniroute.core.errors import BadRequest, Fault, OmniRouteError, RequestErro
 from omniroute.core.ids import Clock
 from omniroute.core.registry import Registry
 from omniroute.gateway import ollama_models
+from omniroute.gateway.compaction import compact as ask_summary
 from omniroute.gateway.context import Context
 from omniroute.gateway.conversations import Conversations, Remembering, resume
 from omniroute.gateway.counting import count_tokens, target_of
@@ -71,12 +72,14 @@ class Gateway:
         model: str | None = None,
         stream: bool | None = None,
         array: bool = False,
+        compact: bool = False,
     ) -> None:
         """A chat request in the dialect ``format_name``; ``provider`` (a prefix, id or alias): by that one only.
 
-        ``model`` and ``stream`` are given where the URL says them; ``array``: the stream is to be one JSON array.
+        ``model`` and ``stream`` are given where the URL says them; ``array``: the stream is to be one JSON array;
+        ``compact``: what is asked for is its conversation in short.
         """
-        work = partial(self._chat, provider=provider, model=model, stream=stream, array=array)
+        work = partial(self._chat, provider=provider, model=model, stream=stream, array=array, compact=compact)
         await self._guard(exchange, self.formats[format_name], work, listed=array)
 
     async def count_tokens(self, exchange: Exchange, format_name: str, *, model: str | None = None) -> None:
@@ -118,7 +121,15 @@ class Gateway:
         await send_error(exchange, self.formats[format_name], error)
 
     async def _chat(
-        self, exchange: Exchange, format: Format, *, provider: str | None, model: str | None, stream: bool | None, array: bool
+        self,
+        exchange: Exchange,
+        format: Format,
+        *,
+        provider: str | None,
+        model: str | None,
+        stream: bool | None,
+        array: bool,
+        compact: bool,
     ) -> None:
         if self.draining:
             raise Unavailable("This OmniRoute is shutting down; try again in a moment.", retry_after=1)
@@ -130,7 +141,7 @@ class Gateway:
             if provider is not None:
                 confine(context, provider)
             if format.history is not None:
-                self._go_on(context, format.history)
+                self._go_on(context, format.history, compact=compact)
             if not await self._answered_idle(context):
                 await self.pipeline.run(context)
         finally:
@@ -138,10 +149,13 @@ class Gateway:
             if not self.in_flight:
                 self._idle.set()
 
-    def _go_on(self, context: Context, history: History) -> None:
+    def _go_on(self, context: Context, history: History, *, compact: bool) -> None:
         """Take up an earlier response, and keep this one for a later request where the client lets us."""
         native = target_of(context).format == context.format.name
-        resume(context, history, self.conversations, native=native)
+        resume(context, history, self.conversations, native=native and not compact)
+        if compact or (not native and history.triggered(context.envelope.body)):
+            ask_summary(context, history, self.conversations, alone=compact)
+            return
         raw = context.envelope.raw("store")
         if raw is None or raw != b"false":
             context.exchange = Remembering(context.exchange, context, history, self.conversations)
@@ -179,6 +193,8 @@ class Gateway:
 
     async def _count(self, exchange: Exchange, format: Format, *, model: str | None) -> None:
         context = await admit(exchange, format, self._snapshot(), self._digest, self._clock, model=model)
+        if format.history is not None:
+            resume(context, format.history, self.conversations, native=False)
         target = target_of(context)
         upstream = self.formats[target.format]
         transport = self._transport_for(target.provider.wire)

@@ -53,6 +53,8 @@ class Front:
         self._add("POST", "anthropic", self._messages, "/v1/messages", "/messages")
         self._add("POST", "anthropic", self._count, "/v1/messages/count_tokens", "/messages/count_tokens")
         self._add("POST", "openai_responses", self._chat_in("openai_responses"), "/v1/responses", "/responses")
+        self._add("POST", "openai_responses", self._compact, "/v1/responses/compact", "/responses/compact")
+        self._add("POST", "openai_responses", self._count_input, "/v1/responses/input_tokens", "/responses/input_tokens")
         self._add("POST", "openai_completions", self._chat_in("openai_completions"), "/v1/completions", "/completions")
         self._add("POST", "ollama", self._chat_in("ollama"), "/api/chat", "/v1/api/chat")
         self._add("POST", "ollama", self._chat_in("ollama_generate"), "/api/generate", "/v1/api/generate")
@@ -202,6 +204,12 @@ class Front:
 
     async def _count(self, exchange: AsgiExchange) -> None:
         await self._gateway.count_tokens(exchange, "anthropic")
+
+    async def _count_input(self, exchange: AsgiExchange) -> None:
+        await self._gateway.count_tokens(exchange, "openai_responses")
+
+    async def _compact(self, exchange: AsgiExchange) -> None:
+        await self._gateway.chat(exchange, "openai_responses", compact=True)
 
     async def _models(self, exchange: AsgiExchange) -> None:
         await self._gateway.models(exchange)
