@@ -7,8 +7,10 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from omniroute.gateway.context import Context
+from omniroute.gateway.steps.effort import effort_changes, splice_effort, with_effort
 from omniroute.gateway.steps.media import inline_media
 from omniroute.gateway.steps.reasoning import Reasoning, Watch
+from omniroute.gateway.steps.system_prompt import note_system_prompts
 from omniroute.gateway.steps.window import check_window
 from omniroute.ir.request import ChatRequest
 from omniroute.routing.resolve import Target
@@ -37,11 +39,14 @@ class Preparation:
         check_window(context, target)
         profile, strict = target.profile, context.snapshot.settings.strict_translation
         ops = context.ops = [] if strict or context.explain else None
+        note_system_prompts(context, ops)
+        effort = effort_changes(context)
         asked: ChatRequest | None = None
         sent: ChatRequest | None = None
         if context.format is not upstream:
             asked = context.request()
             sent = replace(asked, n=None) if alone else asked
+            sent = with_effort(context, sent, profile, ops) if effort else sent
             sent = await inline_media(context, sent, upstream, profile, self._fetcher, ops)
         translated = translate_request(
             context.envelope,
@@ -54,6 +59,8 @@ class Preparation:
             request=sent,
             recall=self._reasoning.recall(context, target, upstream),
         )
+        if effort and sent is None:
+            translated = replace(translated, body=splice_effort(context, translated.body, upstream, profile, ops))
         if sent is not asked:
             translated = replace(translated, request=asked)
         if ops is not None and alone:

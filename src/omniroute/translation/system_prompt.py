@@ -63,12 +63,6 @@ def into_messages(raw: bytes | None, prompt: SystemPrompt, message: Mapping[str,
     return b"[%b]" % b",".join([new, *items])
 
 
-def leads_with_system(raw: bytes | None) -> bool:
-    """The first message of a list is a system message."""
-    items = _items(raw)
-    return bool(items) and is_system(items[0])  # type: ignore[index]
-
-
 def is_system(item: bytes) -> bool:
     """Whether the raw message has the role of a system message."""
     try:
