@@ -12,6 +12,7 @@ from omniroute.core.ledger import LedgerRow
 
 def row(number: int, **more: Any) -> LedgerRow:
     base: dict[str, Any] = {
+        "id": number + 1,
         "request_id": f"req_{number}",
         "attempt": 1,
         "started_at": 1_700_000_000.0 + number,
