@@ -123,6 +123,54 @@ def test_what_merging_a_schema_did_is_declared_either_way() -> None:
     ]
 
 
+HOSTED = {
+    "openai_responses": [
+        {"type": "code_interpreter", "container": {"type": "auto"}},
+        {"type": "file_search", "vector_store_ids": ["vs_1"]},
+        {"type": "computer_use_preview", "display_width": 1, "display_height": 1, "environment": "browser"},
+        {"type": "image_generation"},
+        {"type": "mcp", "server_label": "docs", "server_url": "https://mcp.test"},
+    ],
+    "anthropic": [
+        {"type": "code_execution_20250825", "name": "code_execution"},
+        {"type": "web_fetch_20250910", "name": "web_fetch"},
+        {"type": "computer_20250124", "name": "computer", "display_width_px": 1, "display_height_px": 1},
+        {"type": "mcp_toolset", "mcp_server_name": "docs"},
+    ],
+    "gemini": [{"codeExecution": {}}, {"urlContext": {}}, {"googleMaps": {}}, {"fileSearch": {"fileSearchStoreNames": ["x"]}}],
+}
+TARGETS = ("openai_chat", "openai_responses", "anthropic", "gemini", "ollama")
+
+
+@pytest.mark.parametrize(
+    ("client", "tool", "upstream"),
+    [
+        pytest.param(client, tool, upstream, id=f"{client}-{next(iter(tool.values()), '') or next(iter(tool))}-{upstream}")
+        for client, tools in HOSTED.items()
+        for tool in tools
+        for upstream in TARGETS
+        if upstream != client
+    ],
+)
+def test_tools_another_vendor_runs_are_declared_and_refused(client: str, tool: dict[str, Any], upstream: str) -> None:
+    """They work on what only their vendor has (stores, sandboxes, secrets of servers): dropped by name, 400 in strict mode."""
+    said: dict[str, Any] = {"input": "x"} if client == "openai_responses" else {}
+    if client == "gemini":
+        said = {"contents": [{"role": "user", "parts": [{"text": "x"}]}]}
+    ops: list[Op] = []
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}], **said, "tools": [tool]}
+    if client != "anthropic":
+        del body["max_tokens"]
+    formats = registry()
+    given = scan(json.dumps(body).encode())
+    sent = translate_request(given, formats[client], formats[upstream], Profile(model="m"), model="m", stream=False, ops=ops)
+    assert not json.loads(sent.body).get("tools")
+    assert [(op.rule, op.pointer) for op in ops if op.rule == "tool-hosted"] == [("tool-hosted", "/tools/0")]
+    with pytest.raises(BadRequest) as caught:
+        refuse_losses(ops, "x/m")
+    assert caught.value.param == "tools[0]"
+
+
 def test_stop_sequences_that_do_not_fit_are_a_loss() -> None:
     ops = ops_of("anthropic", "openai_chat", {"stop_sequences": ["a", "b", "c", "d", "e"], "max_tokens": 5})
     assert [op.rule for op in ops if is_lossy(op)] == ["stop-limit"]
