@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import time
 from collections.abc import Callable
 from statistics import median
@@ -12,7 +13,7 @@ from typing import Any, cast
 from asking import get_json
 from load import Job
 from procs import cores, process, rss_bytes
-from rig import Rig, Target, Upstream, prepared_server
+from rig import HERE, Rig, Target, Upstream, prepared_server, running_server
 from scenarios import PASS_THROUGH, TRANSLATED, Loop, Scenario
 
 _FEW, _MANY = 200, 1000
@@ -174,7 +175,7 @@ def _answered(job: Job) -> bool:
 
 async def probe_all(rig: Rig, say: Callable[[str], None]) -> dict[str, Any]:
     """Every probe that needs the running rig, for each target whose memory is of interest."""
-    found: dict[str, Any] = {"open_streams": {}, "stalled_reader": {}, "disconnects": {}}
+    found: dict[str, Any] = {"open_streams": {}, "stalled_reader": {}}
     for target in rig.targets:
         if target.pid is None or target.only_tls or target.gentle:
             continue
@@ -183,6 +184,9 @@ async def probe_all(rig: Rig, say: Callable[[str], None]) -> dict[str, Any]:
         found["stalled_reader"][target.name] = figures = await stalled_reader(target)
         say(f"{target.name}: a stalled reader of 50 MB adds {figures['stalled_mb']:.1f} MB")
     found["disconnects"] = await disconnects(rig.server.target(), rig.upstream)
+    with running_server(rig.upstream, wrap=(sys.executable, str(HERE / "plain_asgi.py"))) as plain:
+        on_plain_asgi = await disconnects(plain.target(), rig.upstream)
+    found["disconnects"] |= {f"{moment}, plain ASGI": figures for moment, figures in on_plain_asgi.items()}
     for moment, figures in found["disconnects"].items():
         say(f"omniroute: client leaves {moment}: upstream sees it after {figures['p50_ms']:.1f} ms (max {figures['max_ms']:.1f})")
     return found
