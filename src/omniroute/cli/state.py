@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def _offline_app(data_dir: Path, config: Path | None) -> AbstractAsyncContextManager[Any]:
     """The application in process; imported late, since it loads everything."""
-    from omniroute.server.app import offline_app
+    from omniroute.server.offline import offline_app
 
     return offline_app(data_dir, config)
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,7 +16,7 @@ from omniroute.catalog.account import Account
 from omniroute.catalog.schema import Provider
 from omniroute.core import json
 from omniroute.core.errors import NotFound
-from omniroute.core.ids import Clock, SystemClock
+from omniroute.core.ids import Clock
 from omniroute.core.ledger import LedgerRow
 from omniroute.gateway.explain import explain
 from omniroute.gateway.probe import probe
@@ -194,11 +191,3 @@ def _find(installation: Installation, account_id: str) -> tuple[Provider, Accoun
             if provider is not None:
                 return provider, account
     raise NotFound(f"There is no account {account_id!r}.")
-
-
-@asynccontextmanager
-async def offline_app(data_dir: Path, config: Path | None) -> AsyncIterator[Callable[..., Awaitable[None]]]:
-    """The application without a listener, for commands while no server runs."""
-    launch = Launch(flags={"data_dir": str(data_dir)}, environ=os.environ, config=config)
-    async with await OmniRoute.open(launch, SystemClock()) as app:
-        yield app.front
