@@ -1,23 +1,28 @@
 """One try at one target, up to the commit point and beyond it.
 
-Until the first useful event of the answer nothing has been sent to the client: every fault up to there is raised and the
-pipeline may go elsewhere. After it (``exchange.started``) a fault is told to the client in its own dialect and the try is over.
+Until the first useful event of the answer nothing of it has been sent to the client: every fault up to there is raised and the
+pipeline may go elsewhere. After it (``context.committed``) a fault is told to the client in its own dialect and the try is over.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+
+from msgspec.structs import replace
 
 from omniroute._fast.codec import Bridge, Collector
 from omniroute.core import json
 from omniroute.core.errors import BadAnswer, Fault, Scope, TimeoutFault, TruncatedStream, Verdict
 from omniroute.gateway.context import Context
+from omniroute.gateway.dispatch import Dispatch
 from omniroute.gateway.egress import JSON_TYPE, decision_headers, stream_headers
 from omniroute.gateway.heartbeat import Heartbeat
 from omniroute.gateway.prepare import Prepared
 from omniroute.gateway.relay import relay
 from omniroute.gateway.report import Report
+from omniroute.routing.health import Lease
 from omniroute.routing.plan import Attempt
 from omniroute.translation.errors import error_in_body
 from omniroute.translation.format import Format, StreamMeta
@@ -25,14 +30,19 @@ from omniroute.translation.request import Translated
 from omniroute.translation.response import Answer, answer_as_stream, passes, stream_as_answer, translate_answer
 from omniroute.translation.stream import bridge_for, gathering_bridge
 from omniroute.upstream import faults
-from omniroute.upstream.call import Call, Reply, Transport
+from omniroute.upstream.call import Call, Headers, Reply, Transport
 from omniroute.upstream.executor import Executor
 
 _ERROR_BODY_LIMIT = 1024 * 1024
 
+Deliver = Callable[[], Awaitable[None]]
+"""Sends on what a try has got: the commit point is within."""
+
 
 class Try:
-    """Everything one attempt holds. :meth:`run` either answers the client or raises a Fault before the commit point."""
+    """Everything one attempt holds. :meth:`run` either answers the client or raises a Fault before the commit point. In two
+    steps: :meth:`open` gets as far as that point and gives what crosses it. ``lease`` is its place at the
+    account, ``refusal`` the headers of an answer that was an error."""
 
     canonical = False  # whoever runs it needs the answer in canonical form
 
@@ -46,6 +56,7 @@ class Try:
         heartbeat: Heartbeat,
         executor: Executor,
         prepared: Prepared,
+        dispatch: Dispatch,
     ) -> None:
         self.context = context
         self.attempt = attempt
@@ -55,6 +66,10 @@ class Try:
         self.heartbeat = heartbeat
         self.translated: Translated = prepared.translated
         self._watch = prepared.watch
+        self._dispatch = dispatch
+        self._reply: Reply | None = None
+        self.lease: Lease | None = None
+        self.refusal: Headers | None = None
         self.call = self._call(executor)
         self.first_token = self.call.timers.first_byte
         self._deadline: float | None = None
@@ -62,7 +77,7 @@ class Try:
     def _call(self, executor: Executor) -> Call:
         context, provider = self.context, self.attempt.target.provider
         same = context.format is self.upstream
-        return executor.prepare(
+        call = executor.prepare(
             provider,
             self.attempt.account,
             self.translated.body,
@@ -74,28 +89,42 @@ class Try:
             default_headers=self.upstream.default_headers,
             request_id=context.exchange.request_id,
         )
+        if self.attempt.timeout is not None:
+            call = replace(call, timers=replace(call.timers, first_byte=self.attempt.timeout))
+        return call
 
     async def run(self) -> None:
+        try:
+            deliver = await self.open()
+            await deliver()
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Give the connection back, or cancel what the upstream still does. Harmless when repeated."""
+        if self._reply is not None:
+            await self._reply.close()
+
+    async def open(self) -> Deliver:
+        """Ask, and wait for the first useful event of a stream or for a whole answer. Close it on every path."""
         if self.first_token is not None:
             self._deadline = asyncio.get_running_loop().time() + self.first_token
-        reply = await self.transport.send(self.call)
-        try:
-            if reply.status >= 300:
-                body = await reply.read(_ERROR_BODY_LIMIT)
-                raise faults.classify_reply(reply.status, reply.headers, body, self.attempt.target.provider)
-            chunks = reply.chunks()
-            first = await self._first_bytes(chunks)
-            streamed = _looks_like_stream(reply, first) or self._looks_like_lines(first)
-            if self.translated.stream and streamed:
-                await self._pump(first, reply, chunks)
-            elif self.translated.stream:
-                await self._replay(await self._rest(first, chunks))
-            elif streamed:
-                await self._collect(first, chunks)
-            else:
-                await self._finish(await self._rest(first, chunks))
-        finally:
-            await reply.close()
+        self._reply = reply = await self.transport.send(self.call)
+        if reply.status >= 300:
+            self.refusal = reply.headers
+            body = await reply.read(_ERROR_BODY_LIMIT)
+            raise faults.classify_reply(reply.status, reply.headers, body, self.attempt.target.provider)
+        self._dispatch.read_headers(self.attempt, reply.headers)
+        chunks = reply.chunks()
+        first = await self._first_bytes(chunks)
+        streamed = _looks_like_stream(reply, first) or self._looks_like_lines(first)
+        if self.translated.stream and streamed:
+            return await self._pump(first, reply, chunks)
+        if self.translated.stream:
+            return self._replay(await self._rest(first, chunks))
+        if streamed:
+            return await self._collect(first, chunks)
+        return self._finish(await self._rest(first, chunks))
 
     def _looks_like_lines(self, first: bytes) -> bool:
         """Where a stream is lines of JSON, a lone object is one as well: only what was asked for, or a second line, tells."""
@@ -124,7 +153,7 @@ class Try:
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
-    async def _pump(self, first: bytes, reply: Reply, chunks: AsyncIterator[bytes]) -> None:
+    async def _pump(self, first: bytes, reply: Reply, chunks: AsyncIterator[bytes]) -> Deliver:
         """Stream to stream: hold everything back until the first useful event, then one write per read."""
         hide = self.context.format is self.upstream and not self.translated.include_usage
         through = self._watch.filters() if self._watch is not None else ()
@@ -138,6 +167,11 @@ class Try:
         if not bridge.useful and not bridge.stopped:
             raise self._empty()
         self.report.first_token()
+        return partial(self._stream_on, head, bridge, reply, chunks)
+
+    async def _stream_on(self, head: bytes, bridge: Bridge, reply: Reply, chunks: AsyncIterator[bytes]) -> None:
+        if self.lease is not None:
+            self._dispatch.useful(self.lease)
         await self._commit(head)
         await self._follow(bridge, reply, chunks)
 
@@ -161,7 +195,8 @@ class Try:
     async def _follow(self, bridge: Bridge, reply: Reply, chunks: AsyncIterator[bytes]) -> None:
         """After the commit point: faults go to the client in-band, in its own dialect."""
         exchange = self.context.exchange
-        with self.heartbeat.attend(exchange, bridge, self.context.snapshot.settings.keepalive_interval) as beat:
+        with self.heartbeat.attend(self.context) as beat:
+            beat.source = bridge
             try:
                 await relay(exchange, reply, chunks, bridge, beat)
             except Fault as fault:
@@ -181,32 +216,40 @@ class Try:
 
     async def _commit(self, head: bytes) -> None:
         exchange = self.context.exchange
-        await exchange.start(200, stream_headers(self.context, decision_headers(self.context, self.attempt)))
+        self.context.committed = True
+        if not exchange.started:  # else the keep-alives of a long wait have begun it
+            await exchange.start(200, stream_headers(self.context, decision_headers(self.context, self.attempt)))
         if head:
             await exchange.write(head)
 
-    async def _replay(self, body: bytes) -> None:
+    def _replay(self, body: bytes) -> Deliver:
         """The upstream answered whole although a stream was asked for."""
         self._refuse_error(body)
         answer = answer_as_stream(body, self.context.format, self.upstream, self.meta())
-        self.keep(answer)
         self.report.answered(answer.usage, answer.stop)
+        return partial(self._send_replay, answer)
+
+    async def _send_replay(self, answer: Answer) -> None:
+        self.keep(answer)
         await self._commit(answer.body)
         await self.context.exchange.finish()
 
     # -- finished answers ------------------------------------------------------------------------------------------
 
-    async def _finish(self, body: bytes) -> None:
+    def _finish(self, body: bytes) -> Deliver:
         if self._passes():
             certain, usage = passes(body, self.upstream)
             if certain:
                 self.report.answered(usage, "stop")
-                await self._send(body)
-                return
+                return partial(self._send, body)
         self._refuse_error(body)
-        await self.respond(translate_answer(body, self.context.format, self.upstream, self.meta()))
+        return self._whole(translate_answer(body, self.context.format, self.upstream, self.meta()))
 
-    async def _collect(self, first: bytes, chunks: AsyncIterator[bytes]) -> None:
+    def _whole(self, answer: Answer) -> Deliver:
+        self.report.answered(answer.usage, answer.stop)
+        return partial(self.respond, answer)
+
+    async def _collect(self, first: bytes, chunks: AsyncIterator[bytes]) -> Deliver:
         """The upstream streamed although a finished answer was asked for: gather it."""
         collector = Collector()
         bridge = gathering_bridge(self.upstream, collector, self.meta())
@@ -217,15 +260,15 @@ class Try:
         bridge.finish()
         if bridge.error_status:
             raise self._stream_fault(bridge)
-        await self.respond(stream_as_answer(collector, bridge, self.context.format, self.upstream, self.meta()))
+        return self._whole(stream_as_answer(collector, bridge, self.context.format, self.upstream, self.meta()))
 
     async def respond(self, answer: Answer) -> None:
         """Send the finished answer."""
         self.keep(answer)
-        self.report.answered(answer.usage, answer.stop)
         await self._send(answer.body)
 
     async def _send(self, body: bytes) -> None:
+        self.context.committed = True
         await self.context.exchange.respond(200, [JSON_TYPE, *decision_headers(self.context, self.attempt)], body)
 
     def _passes(self) -> bool:
@@ -293,7 +336,9 @@ class Try:
 
     def _truncated(self) -> TruncatedStream:
         return TruncatedStream(
-            f"The stream of {self.attempt.target.provider.name} ended before the answer was complete.", kind="truncated"
+            f"The stream of {self.attempt.target.provider.name} ended before the answer was complete.",
+            kind="truncated",
+            verdict=Verdict.NEXT_ACCOUNT,
         )
 
 
