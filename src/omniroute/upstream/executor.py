@@ -161,23 +161,28 @@ class Executor:
         default_headers: Mapping[str, str] | None = None,
         request_id: str,
         timers: Timers | None = None,
+        proxy: str | None = None,
     ) -> Call:
-        """See :func:`prepare`; timers and proxy follow from ``settings``, ``timers`` overrides them."""
+        """See :func:`prepare`; timers follow from ``settings``, ``timers`` overrides them. ``proxy`` is the choice of the
+        client's key or a combo; without it the account's counts, the provider's, the settings', the environment's. ``direct`` is
+        none."""
         key = (provider.id, account.id, model, path, stream)
         way = self._ways.get(key)
         if way is None or way.provider is not provider or way.account is not account or way.settings is not settings:
             url, signing = _address(provider, account, model, path, stream)
-            proxy = proxy_for(url, settings.outbound_proxy, self._environ)
+            chosen = (None if account.proxy is None else account.proxy.reveal(), provider.proxy)
+            away = proxy_for(url, settings.outbound_proxy, self._environ, chosen=chosen)
             if len(self._ways) >= _WAYS:
                 self._ways.clear()
             lasting = auth.registry()[signing.scheme].lasting
             own = timers_for(provider, settings)
-            way = self._ways[key] = _Way(provider, account, settings, url, signing, own, proxy, lasting, {})
+            way = self._ways[key] = _Way(provider, account, settings, url, signing, own, away, lasting, {})
         given = tuple(client_headers)
+        away = way.proxy if proxy is None else proxy_for(way.url, proxy, self._environ)
         if not way.lasting:
             return _assemble(
                 provider, account, body, way.url, way.signing, stream, timers or way.timers, given, default_headers or {},
-                way.proxy, request_id,
+                away, request_id,
             )  # fmt: skip
         head = _head(way, given, default_headers or {}, body=bool(body), stream=stream)
         headers = head.headers.copy()
@@ -190,7 +195,7 @@ class Executor:
             body=body,
             timers=timers or way.timers,
             private=provider.private,
-            proxy=way.proxy,
+            proxy=away,
         )
 
 

@@ -10,7 +10,7 @@ from omniroute.catalog.schema import Auth, Provider, Timeouts
 from omniroute.core.errors import BadRequest, Fault, Scope, Verdict
 from omniroute.core.settings import Settings
 from omniroute.upstream.call import Call, Timers
-from omniroute.upstream.executor import prepare, timers_for
+from omniroute.upstream.executor import Executor, prepare, timers_for
 
 TIMERS = Timers()
 
@@ -182,6 +182,30 @@ def test_the_rest_of_the_call() -> None:
     asked = call(provider(paths={"models": "/models"}), b"", path="models")
     assert (asked.method, asked.private) == ("GET", False)
     assert "content-type" not in dict(asked.headers)
+
+
+@pytest.mark.parametrize(
+    ("key", "account", "of_provider", "setting", "expected"),
+    [
+        ("http://key:1", "http://account:1", "http://provider:1", "http://all:1", "http://key:1"),
+        ("direct", "http://account:1", "http://provider:1", "http://all:1", None),
+        (None, "http://account:1", "http://provider:1", "http://all:1", "http://account:1"),
+        (None, None, "http://provider:1", "http://all:1", "http://provider:1"),
+        (None, None, None, "http://all:1", "http://all:1"),
+        (None, None, None, None, "http://environment:1"),
+        (None, "direct", None, None, None),
+    ],
+)
+def test_the_proxy_nearest_to_the_call_carries_it(
+    key: str | None, account: str | None, of_provider: str | None, setting: str | None, expected: str | None
+) -> None:
+    executor = Executor({"HTTPS_PROXY": "http://environment:1"})
+    who = Account(id="a", provider="p", name="a", secret=Secret("s"), proxy=None if account is None else Secret(account))
+    settings = Settings.load(file={} if setting is None else {"outbound_proxy": setting})
+    p = provider(base_url="https://api.test/v1", proxy=of_provider)
+    for _ in range(2):  # the second time from what is remembered
+        made = executor.prepare(p, who, b"{}", settings, model="m", stream=False, request_id="req_1", proxy=key)
+        assert made.proxy == expected
 
 
 def test_timers() -> None:

@@ -93,3 +93,22 @@ def test_the_error_does_not_show_the_password() -> None:
     with pytest.raises(ConfigError) as wrong:
         proxy_for("https://api.test", "ftp://me:hunter2@p.test", {})
     assert "hunter2" not in wrong.value.message
+
+
+@pytest.mark.parametrize(
+    ("chosen", "setting", "expected"),
+    [
+        (("http://key.test:1", "http://account.test:1"), P, "http://key.test:1"),
+        ((None, "http://account.test:1", "http://provider.test:1"), P, "http://account.test:1"),
+        ((None, None, "socks5h://provider.test:1"), P, "socks5://provider.test:1"),
+        ((None, None), P, P),
+        (("direct", "http://account.test:1"), P, None),
+        ((None, "Direct"), None, None),
+        ((None,), "direct", None),
+        ((), None, "http://environment.test:1"),
+    ],
+)
+def test_the_nearest_choice_wins(chosen: tuple[str | None, ...], setting: str | None, expected: str | None) -> None:
+    environ = {"HTTPS_PROXY": "http://environment.test:1"}
+    assert proxy_for("https://api.test", setting, environ, chosen=chosen) == expected
+    assert proxy_for("https://api.test", setting, {**environ, "NO_PROXY": "api.test"}, chosen=chosen) is None

@@ -94,8 +94,7 @@ class Idempotency:
         context.exchange = answer
 
         def done(answer: FanOut) -> None:
-            failed = context.attempts > 0 and context.failures >= context.attempts
-            if answer.complete and not failed:
+            if answer.complete and context.failures < context.attempts:  # a stream may have told of its failure itself
                 entry.until = self._clock.monotonic() + self._window
                 self._finished[key] = None
             else:
