@@ -152,13 +152,13 @@ async def test_odd_but_whole_streams_are_served(
 
 async def test_sdks_raise_their_own_errors(server: Server, scripted_upstream: ScriptedUpstream) -> None:
     scripted_upstream.queue(
-        Script(status=529, message="overloaded"), Script(status=400, message="bad tool"), Script(status=401, message="no")
+        Script(status=400, message="bad tool"), Script(status=529, message="overloaded"), Script(status=401, message="no")
     )
+    with pytest.raises(openai.BadRequestError, match="bad tool"):
+        await server.openai().chat.completions.create(model="an/m", messages=[{"role": "user", "content": "x"}])
     with pytest.raises(anthropic.APIStatusError) as overloaded:
         await server.anthropic().messages.create(model="an/m", max_tokens=5, messages=[{"role": "user", "content": "x"}])
     assert overloaded.value.status_code == 529
-    with pytest.raises(openai.BadRequestError, match="bad tool"):
-        await server.openai().chat.completions.create(model="an/m", messages=[{"role": "user", "content": "x"}])
     with pytest.raises(openai.AuthenticationError) as refused:
         await server.openai().chat.completions.create(model="oa/m", messages=[{"role": "user", "content": "x"}])
     assert "upstream-key" not in str(refused.value)

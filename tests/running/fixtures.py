@@ -56,7 +56,9 @@ class Server:
 
 @asynccontextmanager
 async def serving(data_dir: Path, config: str | None = None, **environ: str) -> AsyncIterator[Server]:
-    """OmniRoute over ``data_dir``, configured by TOML text and environment variables."""
+    """OmniRoute over ``data_dir``, configured by TOML text and environment variables. It neither tries again in place nor sits
+    out cooldowns unless told to: tests do not sleep."""
+    environ = {"OMNIROUTE_COMBO_RETRIES": "0", "OMNIROUTE_COOLDOWN_WAIT": "0", **environ}
     path = None
     if config is not None:
         path = data_dir.parent / "omniroute.toml"

@@ -1,12 +1,14 @@
-"""The only door to orjson: compact UTF-8 bytes out, plain Python objects in."""
+"""The only door to orjson: compact UTF-8 bytes out, plain Python objects in. What it cannot do is done by the standard library."""
 
 from __future__ import annotations
 
+from json import JSONDecoder
 from typing import Any
 
 import orjson
 
 JSONDecodeError = orjson.JSONDecodeError
+_DECODER = JSONDecoder()
 
 
 def dumps(value: Any) -> bytes:
@@ -22,6 +24,11 @@ def dumps_text(value: Any) -> str:
 def dumps_pretty(value: Any) -> bytes:
     """Indented by two, with a final newline: for people and ``--json`` output."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def value_at(text: str, at: int) -> tuple[Any, int]:
+    """The JSON value that begins at ``text[at]``, and where it ends; what follows is not looked at. Raises ValueError."""
+    return _DECODER.raw_decode(text, at)
 
 
 def loads(data: bytes | bytearray | memoryview | str) -> Any:

@@ -26,6 +26,11 @@ def decision_headers(context: Context, attempt: Attempt) -> list[tuple[str, str]
     return headers
 
 
+def opening_headers(context: Context) -> list[tuple[str, str]]:
+    """What is known before anybody has answered."""
+    return [("x-omniroute-decision", context.decision)] if context.decision else []
+
+
 def stream_headers(context: Context, extra: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Head of a stream: never cached, never buffered by a reverse proxy in between."""
     kind = JSON_TYPE if context.array else ("content-type", context.format.stream_type)

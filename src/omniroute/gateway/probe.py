@@ -105,7 +105,12 @@ async def probe(
     try:
         if not snapshot.usable(provider):
             raise BadRequest(f"{provider.name} cannot be used by this version yet.")
-        await pipeline.attempt(context, Attempt(target=asked, account=account))
+        attempt = Attempt(target=asked, account=account, probe=True)
+        lease = pipeline.dispatch.lease(attempt)
+        try:
+            await pipeline.attempt(context, attempt, lease)
+        finally:
+            lease.release()
     except Fault as fault:
         return ProbeResult(ok=False, status=fault.http_status, message=fault.message, model=asked.name)
     except RequestError as error:

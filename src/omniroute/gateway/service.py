@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from omniroute.gateway.compaction import compact as ask_summary
 from omniroute.gateway.context import Context
 from omniroute.gateway.conversations import Conversations, Remembering, resume
 from omniroute.gateway.counting import count_tokens, target_of
+from omniroute.gateway.dispatch import Dispatch
 from omniroute.gateway.egress import JSON_TYPE, send_error
 from omniroute.gateway.ingress import admit, confine
 from omniroute.gateway.models import SHAPES, list_models, one_model, spoken
@@ -24,6 +26,7 @@ from omniroute.gateway.pipeline import Pipeline, TransportFor
 from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange, Recorder
 from omniroute.gateway.vocabularies import Vocabularies
+from omniroute.routing.health import Health
 from omniroute.routing.snapshot import Snapshot
 from omniroute.translation.format import Format, History, StreamMeta
 from omniroute.upstream.executor import Executor
@@ -32,7 +35,8 @@ log = structlog.get_logger("omniroute.gateway")
 
 
 class Gateway:
-    """``snapshot`` gives the snapshot in force; a request keeps the one it started with. ``digest`` hashes a client key."""
+    """``snapshot`` gives the snapshot in force; a request keeps the one it started with. ``digest`` hashes a client key;
+    ``health`` is what routing remembers of providers and accounts."""
 
     def __init__(
         self,
@@ -44,10 +48,13 @@ class Gateway:
         recorder: Recorder,
         clock: Clock,
         environ: Mapping[str, str],
+        health: Health,
+        rng: random.Random | None = None,
     ) -> None:
         self.formats = formats
         self._executor = Executor(environ)
-        self.pipeline = Pipeline(formats, transport_for, recorder, clock, self._executor)
+        self.dispatch = Dispatch(health, clock, rng or random.Random())
+        self.pipeline = Pipeline(formats, transport_for, recorder, clock, self._executor, self.dispatch)
         self.draining = False
         self.in_flight = 0
         self._idle = asyncio.Event()

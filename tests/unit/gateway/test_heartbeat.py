@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from omniroute.core.ids import FakeClock
 from omniroute.gateway.heartbeat import Heartbeat
+from omniroute.translation.format import registry
 
 
 class Client:
-    def __init__(self) -> None:
+    request_id = "req_1"
+
+    def __init__(self, started: bool = True) -> None:
+        self.started = started
+        self.heads: list[tuple[int, dict[str, str]]] = []
         self.written: list[bytes] = []
+
+    async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
+        self.started = True
+        self.heads.append((status, dict(headers)))
 
     async def write(self, data: bytes) -> None:
         self.written.append(data)
@@ -27,6 +37,14 @@ class Stream:
         return self._ping
 
 
+def request(client: Client, interval: float = 15.0, dialect: str = "openai_chat") -> Any:
+    settings = SimpleNamespace(keepalive_interval=interval)
+    return SimpleNamespace(
+        exchange=client, snapshot=SimpleNamespace(settings=settings), beat=None, format=registry()[dialect], model="m", wall=1.0,
+        array=False, decision="prefix",
+    )  # fmt: skip
+
+
 async def settle() -> None:
     for _ in range(3):
         await asyncio.sleep(0)
@@ -36,8 +54,8 @@ async def settle() -> None:
 async def test_ping_after_the_interval(interval: float, ping: bytes, expected: list[bytes]) -> None:
     clock, client = FakeClock(), Client()
     heartbeat = Heartbeat(clock)
-    stream: Any = Stream(ping)
-    with heartbeat.attend(client, stream, interval):  # type: ignore[arg-type]
+    with heartbeat.attend(request(client, interval)) as beat:
+        beat.source = Stream(ping)  # type: ignore[assignment]
         clock.advance(14.9)
         heartbeat.beat()
         await settle()
@@ -53,8 +71,8 @@ async def test_ping_after_the_interval(interval: float, ping: bytes, expected: l
 async def test_a_busy_stream_is_left_alone() -> None:
     clock, client = FakeClock(), Client()
     heartbeat = Heartbeat(clock)
-    stream: Any = Stream(b"ping")
-    with heartbeat.attend(client, stream, 15) as beat:  # type: ignore[arg-type]
+    with heartbeat.attend(request(client)) as beat:
+        beat.source = Stream(b"ping")  # type: ignore[assignment]
         for _ in range(5):
             clock.advance(10)
             beat.touch()
@@ -64,3 +82,27 @@ async def test_a_busy_stream_is_left_alone() -> None:
     heartbeat.beat()
     await settle()
     assert client.written == []
+
+
+@pytest.mark.parametrize("dialect", ["anthropic"])
+async def test_a_stream_that_has_not_begun_is_begun_by_its_first_ping(dialect: str) -> None:
+    clock, client = FakeClock(), Client(started=False)
+    heartbeat = Heartbeat(clock)
+    with heartbeat.attend(request(client, dialect=dialect)):
+        for _ in range(2):
+            clock.advance(16)
+            heartbeat.beat()
+            await settle()
+    assert [(status, head["content-type"].partition(";")[0]) for status, head in client.heads] == [(200, "text/event-stream")]
+    assert len(client.written) == 2
+    assert all(ping.endswith(b"\n\n") for ping in client.written)
+
+
+async def test_a_request_has_one_beat() -> None:
+    heartbeat = Heartbeat(FakeClock())
+    asked = request(Client())
+    with heartbeat.attend(asked) as outer:
+        with heartbeat.attend(asked) as inner:
+            assert inner is outer
+        assert heartbeat.attended == 1
+    assert heartbeat.attended == 0

@@ -38,7 +38,6 @@ class Branch(Try):
 
     async def respond(self, answer: Answer) -> None:
         self.keep(answer)
-        self.report.answered(answer.usage, answer.stop)
         self.answer = answer
 
 
@@ -56,4 +55,5 @@ async def answer_jointly(branches: Sequence[Branch], run: Callable[[Try], Awaita
     answers = [branch.answer.response for branch in branches if branch.answer is not None]
     joined = joined_answer(answers, first.context.format, first.meta())
     headers = [JSON_TYPE, *decision_headers(first.context, first.attempt)]
+    first.context.committed = True
     await first.context.exchange.respond(200, headers, joined.body)
