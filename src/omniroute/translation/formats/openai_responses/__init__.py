@@ -54,7 +54,7 @@ FORMAT = Format(
     error_status=error_status,
     adjust=adjust,
     put_system=put_system,
-    reasoning_fields=("reasoning", "include"),
+    reasoning_fields=("reasoning",),
     passing=Passing(answer=b"output", read_usage=decode_usage),
     wants_usage=wants_usage,
     unsigned=unsigned,
