@@ -1,4 +1,4 @@
-"""The only door to orjson: compact UTF-8 bytes out, plain Python objects in. What it cannot do is done by the standard library."""
+"""The only door to orjson: compact UTF-8 bytes out, plain Python objects in. The rest the standard library does."""
 
 from __future__ import annotations
 
