@@ -1,6 +1,6 @@
 """The benchmark suite: OmniRoute beside nginx and a direct run, in turn, with everything on that a user has on.
 
-    python benchmarks/suite.py                     what the bars need: about 15 minutes on a quiet machine
+    python benchmarks/suite.py                     what the bars need: about 20 minutes on a quiet machine
     python benchmarks/suite.py --quick             the same in about 3 minutes, fewer scenarios and rounds
     python benchmarks/suite.py --full              the whole matrix: hours
     python benchmarks/suite.py --only 'json 1kB' --rounds 10
