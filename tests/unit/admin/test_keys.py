@@ -103,3 +103,39 @@ async def test_keys_of_the_file_are_shown_and_left_alone(opened: Any) -> None:
             answer = await client.request(method, f"/api/keys/{key['id']}{path}", json={})
             assert (answer.status_code, answer.json()["error"]["code"]) == (409, "managed_elsewhere")
             assert "/etc/omniroute.toml" in answer.json()["error"]["message"]
+
+
+async def test_limits_are_in_force_at_once_and_can_be_removed(world: Any, client: httpx.AsyncClient) -> None:
+    limits = {"combos": ["night"], "rpm": 30, "streams": 2, "system_prompt": "Be brief.", "system_prompt_position": "replace"}
+    made = (await client.post("/api/keys", json={"name": "k", **limits, "proxy": "me:hunter2@proxy.test:3128"})).json()
+    assert {name: made[name] for name in limits} == limits
+    assert made["proxy"] == "http://me:…@proxy.test:3128"
+    (grant,) = world.services.snapshot().keys.values()
+    assert (grant.combos, grant.rpm, grant.streams, grant.system_prompt) == (("night",), 30, 2, "Be brief.")
+    assert grant.proxy.reveal() == "http://me:hunter2@proxy.test:3128"
+    for path in ("/api/keys", f"/api/keys/{made['id']}", "/api/compliance/audit-log"):
+        assert "hunter2" not in (await client.get(path)).text
+    changed = await client.patch(f"/api/keys/{made['id']}", json={"rpm": None, "proxy": None, "expires_in": 60})
+    assert {name: changed.json()[name] for name in ("rpm", "proxy", "streams")} == {"rpm": None, "proxy": None, "streams": 2}
+    assert changed.json()["expires_at"] == world.clock.now() + 60
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"rpm": 0}, "rpm"),
+        ({"streams": -3}, "streams"),
+        ({"combos": [" "]}, "combos"),
+        ({"proxy": "ftp://proxy.test"}, "proxy"),
+        ({"system_prompt_position": "beside"}, "system_prompt_position"),
+        ({"expires_at": 9e9, "expires_in": 5}, "expires_in"),
+    ],
+)
+async def test_limits_that_are_none_are_refused(client: httpx.AsyncClient, body: dict[str, Any], param: str) -> None:
+    key = (await client.post("/api/keys", json={"name": "k"})).json()
+    for answer in (
+        await client.post("/api/keys", json={"name": "other", **body}),
+        await client.patch(f"/api/keys/{key['id']}", json=body),
+    ):
+        assert answer.status_code == 400
+        assert answer.json()["error"]["param"] == param

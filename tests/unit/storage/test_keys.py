@@ -111,3 +111,29 @@ async def test_unknown_ids_are_not_found(keys: KeyRepository) -> None:
     for call in (keys.get("no"), keys.rotate("no"), keys.revoke("no"), keys.update("no"), keys.update("no", name="n")):
         with pytest.raises(NotFound, match="no API key 'no'"):
             await call
+
+
+LIMITS = {
+    "combos": ("night",), "rpm": 30, "streams": 2, "system_prompt": "Be brief.", "system_prompt_position": "append",
+    "proxy": "http://me:hunter2@proxy.test:3128",
+}  # fmt: skip
+
+
+async def test_limits_are_kept_and_the_proxy_is_sealed(db: Database, keys: KeyRepository) -> None:
+    key, _ = await keys.create("k", **LIMITS)  # type: ignore[arg-type]
+    assert {name: getattr(key, name) for name in LIMITS} == LIMITS
+    assert await keys.get(key.id) == key
+    assert "hunter2" not in repr(key)
+    for path in db.data_dir.iterdir():
+        assert b"hunter2" not in path.read_bytes()
+    changed = await keys.update(key.id, rpm=None, system_prompt=" ", proxy=None, combos=())
+    assert (changed.rpm, changed.system_prompt, changed.proxy, changed.combos, changed.streams) == (None, None, None, (), 2)
+
+
+@pytest.mark.parametrize("limits", [{"rpm": 0}, {"streams": -1}, {"rpm": 10**9}, {"system_prompt": "x" * 100_001}])
+async def test_impossible_limits_are_refused(keys: KeyRepository, limits: dict[str, object]) -> None:
+    with pytest.raises(BadRequest):
+        await keys.create("k", **limits)  # type: ignore[arg-type]
+    key, _ = await keys.create("k")
+    with pytest.raises(BadRequest):
+        await keys.update(key.id, **limits)  # type: ignore[arg-type]
