@@ -100,7 +100,7 @@ def _arguments(call: dict[str, Any]) -> Any:
     return {"input": call["input"]} if "input" in call else value_of(call["arguments"])
 
 
-def gemini(stream: bytes) -> Seen:
+def gemini(stream: bytes, number: int = 0) -> Seen:
     text = stream.decode("utf-8")
     assert text.endswith("\r\n\r\n")
     parts: list[dict[str, Any]] = []
@@ -109,18 +109,21 @@ def gemini(stream: bytes) -> Seen:
         assert frame.startswith("data: ")
         assert "\n" not in frame
         assert error is None, "nothing follows an error"
-        assert last is None or "finishReason" not in last["candidates"][0], "nothing follows the last chunk"
+        assert number or last is None or "finishReason" not in last["candidates"][0], "nothing follows the last chunk"
         chunk = json.loads(frame.removeprefix("data: "))
         if "error" in chunk:
             error = chunk["error"]
             assert error.keys() == {"code", "message", "status"}
             assert error["code"] >= 400
             continue
-        last = chunk
         assert chunk.keys() <= {"candidates", "usageMetadata", "modelVersion", "responseId"}
         assert (chunk["modelVersion"], chunk["responseId"]) == (MODEL, "resp_ours")
         (candidate,) = chunk["candidates"]
-        assert (candidate["index"], candidate["content"]["role"]) == (0, "model")
+        assert candidate["content"]["role"] == "model"
+        if candidate["index"] != number:
+            assert "finishReason" in candidate or "usageMetadata" not in chunk
+            continue
+        last = chunk
         parts += candidate["content"]["parts"]
     if error is not None:
         return _gemini(parts, None, None, error["message"])
@@ -192,7 +195,7 @@ def generate(stream: bytes) -> Seen:
     return ollama(stream, generate=True)
 
 
-def completions(stream: bytes) -> Seen:
+def completions(stream: bytes, number: int = 0) -> Seen:
     frames = list(events_of(stream))
     assert frames[-1] == ("", "[DONE]")
     text, finish, usage, error = "", None, None, None
@@ -209,8 +212,10 @@ def completions(stream: bytes) -> Seen:
             assert finish is not None
             usage = (chunk["usage"]["prompt_tokens"], chunk["usage"]["completion_tokens"])
             continue
-        assert finish is None
         (choice,) = chunk["choices"]
+        if choice["index"] != number:
+            continue
+        assert finish is None
         text += choice["text"]
         finish = choice["finish_reason"]
     assert (finish is None) == (error is not None)

@@ -389,6 +389,21 @@ cdef inline const unsigned char *survey(const unsigned char *p, const unsigned c
     return p
 
 
+cdef inline bint ends_in_half(const Slice *text) noexcept nogil:
+    """The last six bytes are the escape of a high surrogate."""
+    cdef const char *p = text.p + text.n - 6
+    cdef const char *q = p
+    if text.n < 6 or p[0] != c'\\' or text.form != ESCAPED:
+        return False
+    if p[1] != c'u' or (p[2] | 0x20) != c'd':
+        return False
+    if not (p[3] == c'8' or p[3] == c'9' or (p[3] | 0x20) == c'a' or (p[3] | 0x20) == c'b'):
+        return False
+    while q > text.p and (q - 1)[0] == c'\\':
+        q -= 1
+    return ((p - q) & 1) == 0
+
+
 cdef inline Py_ssize_t text_length(const Event *delta) noexcept nogil:
     """Bytes of a DELTA's text as plain UTF-8."""
     return delta.length if delta.length else plain_length(&delta.a)

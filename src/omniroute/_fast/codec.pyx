@@ -12,7 +12,7 @@ from omniroute._fast.events cimport (
 from omniroute._fast.filters cimport Filter
 from omniroute._fast.ndjson cimport Lines
 from omniroute._fast.sse cimport LARGEST_EVENT, Splitter, Sse
-from omniroute._fast.stream cimport HIDDEN, SKIPPED, TAKEN
+from omniroute._fast.stream cimport EXCUSED, HIDDEN, SKIPPED, TAKEN
 
 from omniroute._fast.collect import Collector
 from omniroute._fast.replay import Replayer
@@ -63,6 +63,7 @@ cdef class Bridge:
         decoder.encoder = encoder
         for filter in reversed(through):
             filter.next = decoder.encoder
+            filter.choices = filter.next is not None and filter.next.choices
             decoder.encoder = filter
         decoder.splitter.limit = limit
 
@@ -87,11 +88,13 @@ cdef class Bridge:
         cdef Py_ssize_t until
         cdef const char *base
         cdef bint whole
+        cdef int verdict
         cdef Sse sse
         splitter.attach(p, n)
         base = splitter.base
         while decoder.next(&sse):
-            if decoder.take(&sse) == HIDDEN and self.hide_usage:
+            verdict = decoder.take(&sse)
+            if verdict == EXCUSED or (verdict == HIDDEN and self.hide_usage):
                 put_bytes(&self.out, base + given, sse.start - given)
                 given = sse.stop
         until = splitter.safe
@@ -106,7 +109,12 @@ cdef class Bridge:
         splitter.detach()
         if splitter.oversized and not decoder.done:
             decoder.check_size()
-            self._write_error()
+            if self.tap.error_status:
+                self._write_error()
+            else:
+                decoder.write_terminator(&self.out)
+        elif decoder.excused:
+            decoder.write_terminator(&self.out)
         elif decoder.done and self.tap.error_status and decoder.error_terminated:
             if whole:
                 put_bytes(&self.out, p, n)
@@ -132,7 +140,7 @@ cdef class Bridge:
         cdef char tail
         cdef Sse sse
         if splitter.last(&sse):
-            verdict = decoder.event(&sse)
+            verdict = decoder.take(&sse)
             if verdict == TAKEN or (verdict == HIDDEN and not self.hide_usage):
                 put_bytes(&self.out, splitter.base + sse.start, sse.stop - sse.start)
                 tail = splitter.base[sse.stop - 1]
@@ -141,7 +149,7 @@ cdef class Bridge:
                 if not isinstance(splitter, Lines):
                     puts(&self.out, b"\n")      # the blank line
         if decoder.done:
-            if self.tap.error_status and decoder.error_terminated:
+            if decoder.excused or (self.tap.error_status and decoder.error_terminated):
                 decoder.write_terminator(&self.out)
             return
         decoder.finish()
@@ -165,7 +173,7 @@ cdef class Bridge:
         cdef bytes encoded_message = message.encode("utf-8", "replace")
         if self.ended:
             return b""
-        if self.decoder.stopped:
+        if self.decoder.over():
             return self.finish()
         self.closed = True
         prepare(&event, ERROR)

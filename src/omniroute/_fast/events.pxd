@@ -6,6 +6,8 @@ Grammar a Decoder emits (one answer):
     START  (BLOCK_OPEN DELTA* BLOCK_CLOSE | MEDIA | USAGE | PING | EXTRA | STOP)*  [END]
     ERROR may come at any time and ends the stream; nothing follows END.
 
+The blocks of a further ``choice`` have indices of their own; START, USAGE, ERROR and END are of the whole.
+
 ``index`` counts up per block from 0 in order of opening. Blocks overlap only while a TOOL block is open (Chat upstreams
 interleave parallel calls, and some put text between the fragments of one): encoders whose dialect is sequential queue what
 overlaps. STOP comes before END and may be repeated, the last one counts: sloppy upstreams go on after their finish, so
@@ -72,6 +74,7 @@ cdef struct Event:
     int index
     int stop
     int status
+    int choice              # which of several answers, in the order of their appearance; others than 0: blocks and STOP alone
     bint clean              # of a DELTA: the text may be copied into a JSON string as it is
     Slice a
     Slice b

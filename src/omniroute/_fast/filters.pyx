@@ -61,8 +61,15 @@ cdef class Filter(Encoder):
         self.hand_on(event)
 
     cdef void hand_on(self, const Event *event) noexcept:
-        if self.next is not None:
+        cdef Event own
+        if self.next is None:
+            return
+        if self.number == 0:
             self.next.put(event)
+            return
+        own = event[0]
+        own.choice = self.number
+        self.next.put(&own)
 
 
 cdef class Tee(Filter):
@@ -74,7 +81,8 @@ cdef class Tee(Filter):
 
     cdef void put(self, const Event *event) noexcept:
         self.hand_on(event)
-        self.copy.put(event)
+        if event.choice == 0:
+            self.copy.put(event)
         if event.kind == END and self.done is not None:
             self.done()
 
@@ -90,6 +98,12 @@ cdef class ThinkTags(Filter):
 
     cdef void put(self, const Event *event) noexcept:
         cdef int kind = event.kind
+        cdef Encoder other
+        if event.choice != self.number:
+            other = self.other(event.choice)
+            if other is not None:
+                other.put(event)
+            return
         if self.state == THROUGH and self.shift == 0:
             self.hand_on(event)
             return
@@ -116,6 +130,11 @@ cdef class ThinkTags(Filter):
         if kind == BLOCK_CLOSE and event.index == self.first and self.shift and not self.answered:
             return                      # there was nothing but thinking
         self._shifted(event)
+
+    cdef Encoder further(self, int choice):
+        cdef ThinkTags other = ThinkTags()
+        other.next = self.next
+        return other
 
     cdef void _shifted(self, const Event *event) noexcept:
         cdef Event moved

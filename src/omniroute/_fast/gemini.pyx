@@ -5,7 +5,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
 from omniroute._fast.arguments cimport put_arguments
-from omniroute._fast.buffer cimport clear, put_buffer, put_bytes, put_plain, put_string, put_text, puts, release
+from omniroute._fast.buffer cimport clear, put_buffer, put_bytes, put_int, put_plain, put_string, put_text, puts, release
 from omniroute._fast.events cimport (
     BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, MEDIA, SIGNATURE, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_REFUSAL,
     THINKING, TOOL, USAGE, Event, merge, nothing_stated,
@@ -25,6 +25,7 @@ cdef class GeminiEncoder(Encoder):
 
     def __init__(self, str id not None, str model not None, tool_names=None):
         cdef bytes text
+        self.choices = True
         self.tool_names = dict(tool_names) if tool_names else None
         self.usage = nothing_stated()
         puts(&self.head, b'data: {"candidates":[{"content":{"parts":[')
@@ -51,7 +52,9 @@ cdef class GeminiEncoder(Encoder):
         cdef int kind = event.kind
         if self.ended:
             return
-        if kind == DELTA:
+        if event.choice:
+            self.put_other(event)
+        elif kind == DELTA:
             self._delta(event)
         elif kind == BLOCK_OPEN:
             if event.block == TOOL:
@@ -83,7 +86,9 @@ cdef class GeminiEncoder(Encoder):
             self.ended = True
 
     cdef void _part_end(self) noexcept:
-        puts(&self.out, b'],"role":"model"},"index":0}],')
+        puts(&self.out, b'],"role":"model"},"index":')
+        put_int(&self.out, self.number)
+        puts(&self.out, b"}],")
         put_buffer(&self.out, &self.tail)
 
     cdef void _delta(self, const Event *event) noexcept:
@@ -171,7 +176,23 @@ cdef class GeminiEncoder(Encoder):
         puts(&self.out, b"}")
         self._part_end()
 
+    cdef Encoder further(self, int choice):
+        cdef GeminiEncoder other = GeminiEncoder.__new__(GeminiEncoder)
+        other.tool_names = self.tool_names
+        other.usage = nothing_stated()
+        put_buffer(&other.head, &self.head)
+        put_buffer(&other.tail, &self.tail)
+        if other.head.failed or other.tail.failed:
+            raise MemoryError
+        return other
+
     cdef void _end(self) noexcept:
+        """The finish of every answer; the last one has the usage."""
+        cdef GeminiEncoder other
+        if self.others is not None:
+            for other in self.others:
+                other._end()
+                put_buffer(&self.out, &other.out)
         self._send_calls(True)
         put_buffer(&self.out, &self.head)
         puts(&self.out, b'{"text":""}],"role":"model"},"finishReason":"')
@@ -181,7 +202,9 @@ cdef class GeminiEncoder(Encoder):
             puts(&self.out, b"SAFETY")
         else:
             puts(&self.out, b"STOP")
-        puts(&self.out, b'","index":0}],')
+        puts(&self.out, b'","index":')
+        put_int(&self.out, self.number)
+        puts(&self.out, b"}],")
         if self.told:
             write_gemini_usage(&self.out, &self.usage)
             puts(&self.out, b",")

@@ -18,7 +18,6 @@ cdef class GeminiDecoder(Decoder):
     cdef int text                   # index of the open block of that kind, -1
     cdef int thinking
     cdef int stop_word              # events.Stop of the upstream
-    cdef long long candidate        # the one that is translated, -1 until a first one came
     cdef bint begun
     cdef bint spoiled               # the finish reason speaks of an answer that could not be made
     cdef Buffer spoken_text         # the open text block as plain text: citations count its bytes

@@ -30,7 +30,6 @@ cdef class GeminiDecoder(Decoder):
     def __cinit__(self):
         self.calls = Calls()
         self.text = self.thinking = -1
-        self.candidate = -1
 
     def __dealloc__(self):
         release(&self.spoken_text)
@@ -106,8 +105,22 @@ cdef class GeminiDecoder(Decoder):
     cdef void _candidate(self, const Candidate *candidate) noexcept:
         cdef Walk walk
         cdef Part part
-        if self.candidate < 0:
-            self.candidate = candidate.index
+        cdef GeminiDecoder other
+        cdef Py_ssize_t before
+        if self.choice < 0:
+            self.choice = candidate.index
+        if candidate.index != self.choice:
+            self.touched = True
+            other = self.sibling(candidate.index)
+            if other is not None:
+                before = other.tap.output_bytes
+                if other.calls.count == 0:
+                    other.calls.seed = self.calls.seed + <unsigned long long> other.ordinal
+                other._candidate(candidate)
+                if other.stop_word != STOP_NONE:
+                    other.end_choice()
+                self.heed(other, before)
+                return
         if candidate.count:
             self._part(candidate, &candidate.first)
         if candidate.count > 1:
@@ -116,7 +129,7 @@ cdef class GeminiDecoder(Decoder):
                 read_part(&walk, &part)
                 if part.whole.p > candidate.first.whole.p:
                     self._part(candidate, &part)
-        if candidate.index != self.candidate:
+        if candidate.index != self.choice:
             return
         if is_object(&candidate.grounding):
             self.touched = True
@@ -129,8 +142,7 @@ cdef class GeminiDecoder(Decoder):
         cdef Slice text
         cdef Event event
         cdef bint thought
-        if candidate.index != self.candidate:       # only counted
-            self.touched = True
+        if candidate.index != self.choice:       # only counted
             if text_of(&part.text, &text):
                 self.tap.output_bytes += plain_length(&text)
             return
@@ -346,8 +358,13 @@ cdef class GeminiDecoder(Decoder):
         event.stop = settled(self.stop_word, self.calls.opened > 0, False)
         self.emit(&event)
 
+    cdef void end_choice(self) noexcept:
+        if not self.stopped and not self.done:
+            self._stop()
+
     cdef void complete(self) noexcept:
         cdef Event event
+        self.end_siblings()
         self._stop()        # again if content followed the finish reason: the last word counts
         prepare(&event, END)
         self.emit(&event)

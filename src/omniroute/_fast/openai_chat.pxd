@@ -43,4 +43,5 @@ cdef class OpenAIChatEncoder(Encoder):
     cdef void _cite(self, const Event *event) noexcept
     cdef void _annotate(self) noexcept
     cdef void _close(self, int index) noexcept
+    cdef void _finish(self) noexcept
     cdef void _end(self) noexcept

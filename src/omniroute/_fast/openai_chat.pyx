@@ -41,6 +41,7 @@ cdef class OpenAIChatEncoder(Encoder):
         self, str id not None, str model not None, long long created, bint include_usage=False, tool_names=None, custom_tools=(),
     ):
         cdef bytes text
+        self.choices = True
         self.include_usage = include_usage
         self.custom_tools = frozenset(custom_tools)
         self.tool_names = dict(tool_names) if tool_names else None
@@ -71,7 +72,9 @@ cdef class OpenAIChatEncoder(Encoder):
         cdef int kind = event.kind
         if self.ended:
             return
-        if kind == DELTA:
+        if event.choice:
+            self.put_other(event)
+        elif kind == DELTA:
             self._delta(event)
         elif kind == BLOCK_OPEN:
             self._begin()
@@ -284,11 +287,28 @@ cdef class OpenAIChatEncoder(Encoder):
         elif lane != NULL and not lane.some:
             self._arguments(index, &nothing)
 
-    cdef void _end(self) noexcept:
+    cdef Encoder further(self, int choice):
+        cdef OpenAIChatEncoder other = OpenAIChatEncoder.__new__(OpenAIChatEncoder)
+        other.include_usage = self.include_usage
+        other.custom_tools = self.custom_tools
+        other.tool_names = self.tool_names
+        put_buffer(&other.prefix, &self.prefix)
+        put_buffer(&other.head, &self.prefix)
+        puts(&other.head, b'"choices":[{"index":')
+        put_int(&other.head, choice)
+        puts(&other.head, b',"delta":{')
+        if other.head.failed or other.prefix.failed:
+            raise MemoryError
+        return other
+
+    cdef void _finish(self) noexcept:
+        """The last chunk of this answer."""
         cdef int stop = self.stop
         self._begin()
         put_buffer(&self.out, &self.prefix)
-        puts(&self.out, b'"choices":[{"index":0,"delta":{},"finish_reason":"')
+        puts(&self.out, b'"choices":[{"index":')
+        put_int(&self.out, self.number)
+        puts(&self.out, b',"delta":{},"finish_reason":"')
         if stop == STOP_TOOL:
             puts(&self.out, b"tool_calls")
         elif stop == STOP_LENGTH or stop == STOP_CONTEXT:
@@ -297,14 +317,20 @@ cdef class OpenAIChatEncoder(Encoder):
             puts(&self.out, b"content_filter")
         else:
             puts(&self.out, b"stop")
+        puts(&self.out, b'"}],"usage":null}\n\n' if self.include_usage else b'"}]}\n\n')
+
+    cdef void _end(self) noexcept:
+        cdef OpenAIChatEncoder other
+        self._finish()
+        if self.others is not None:
+            for other in self.others:
+                other._finish()
+                put_buffer(&self.out, &other.out)
         if self.include_usage:
-            puts(&self.out, b'"}],"usage":null}\n\n')
             put_buffer(&self.out, &self.prefix)
             puts(&self.out, b'"choices":[],')
             write_chat_usage(&self.out, &self.usage)
             puts(&self.out, b"}\n\n")
-        else:
-            puts(&self.out, b'"}]}\n\n')
         chat_done(&self.out)
         self.ended = True
 

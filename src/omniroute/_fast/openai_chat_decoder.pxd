@@ -42,7 +42,6 @@ cdef class OpenAIChatDecoder(Decoder):
     cdef int thinking
     cdef int refusal
     cdef int stop_word              # events.Stop of the upstream
-    cdef long long choice           # the one that is translated, -1 until a first one came
     cdef bint begun
     cdef bint refused
 

@@ -128,7 +128,6 @@ cdef class OpenAIChatDecoder(Decoder):
     def __cinit__(self):
         self.calls = Calls()
         self.text = self.thinking = self.refusal = -1
-        self.choice = -1
         self.error_terminated = True
 
     cdef int event(self, const Sse *sse) noexcept:
@@ -193,10 +192,22 @@ cdef class OpenAIChatDecoder(Decoder):
 
     cdef void _choice(self, const Choice *choice) noexcept:
         cdef Slice text
+        cdef OpenAIChatDecoder other
+        cdef Py_ssize_t before
         if self.choice < 0:
             self.choice = choice.index
-        if choice.index != self.choice:         # only counted
+        if choice.index != self.choice:
             self.touched = True
+            other = self.sibling(choice.index)
+            if other is not None:
+                before = other.tap.output_bytes
+                if other.calls.count == 0:
+                    other.calls.seed = self.calls.seed + <unsigned long long> other.ordinal
+                other._choice(choice)
+                if other.stop_word != STOP_NONE:
+                    other.end_choice()
+                self.heed(other, before)
+                return
             if text_of(&choice.content, &text):
                 self.tap.output_bytes += plain_length(&text)
             return
@@ -326,8 +337,13 @@ cdef class OpenAIChatDecoder(Decoder):
         event.stop = settled(self.stop_word, self.calls.opened > 0, self.refused)
         self.emit(&event)
 
+    cdef void end_choice(self) noexcept:
+        if not self.stopped and not self.done:
+            self._stop()
+
     cdef void complete(self) noexcept:
         cdef Event event
+        self.end_siblings()
         self._stop()        # again if content followed the finish chunk: the last word counts
         prepare(&event, END)
         self.emit(&event)

@@ -14,4 +14,5 @@ cdef class OpenAICompletionsEncoder(Encoder):
     cdef Usage usage
 
     cdef void _text(self, const Slice *text) noexcept
+    cdef void _finish(self) noexcept
     cdef void _end(self) noexcept

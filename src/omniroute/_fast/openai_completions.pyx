@@ -21,6 +21,7 @@ cdef class OpenAICompletionsEncoder(Encoder):
 
     def __init__(self, str id not None, str model not None, long long created, bint include_usage=False):
         cdef bytes text
+        self.choices = True
         self.include_usage = include_usage
         self.usage = nothing_stated()
         puts(&self.prefix, b'data: {"id":"')
@@ -43,7 +44,9 @@ cdef class OpenAICompletionsEncoder(Encoder):
         cdef int kind = event.kind
         if self.ended:
             return
-        if kind == DELTA:
+        if event.choice:
+            self.put_other(event)
+        elif kind == DELTA:
             if (event.block == TEXT or event.block == REFUSAL) and event.a.n:
                 self._text(&event.a)
         elif kind == MEDIA:
@@ -64,12 +67,24 @@ cdef class OpenAICompletionsEncoder(Encoder):
         put_buffer(&self.out, &self.prefix)
         puts(&self.out, b'"choices":[{"text":"')
         put_string(&self.out, text)
-        puts(&self.out, b'","index":0,"logprobs":null,"finish_reason":null}]}\n\n')
+        puts(&self.out, b'","index":')
+        put_int(&self.out, self.number)
+        puts(&self.out, b',"logprobs":null,"finish_reason":null}]}\n\n')
 
-    cdef void _end(self) noexcept:
+    cdef Encoder further(self, int choice):
+        cdef OpenAICompletionsEncoder other = OpenAICompletionsEncoder.__new__(OpenAICompletionsEncoder)
+        put_buffer(&other.prefix, &self.prefix)
+        if other.prefix.failed:
+            raise MemoryError
+        return other
+
+    cdef void _finish(self) noexcept:
+        """The last chunk of this answer."""
         cdef int stop = self.stop
         put_buffer(&self.out, &self.prefix)
-        puts(&self.out, b'"choices":[{"text":"","index":0,"logprobs":null,"finish_reason":"')
+        puts(&self.out, b'"choices":[{"text":"","index":')
+        put_int(&self.out, self.number)
+        puts(&self.out, b',"logprobs":null,"finish_reason":"')
         if stop == STOP_LENGTH or stop == STOP_CONTEXT:
             puts(&self.out, b"length")
         elif stop == STOP_FILTER or (stop == STOP_REFUSAL and not self.some):
@@ -77,6 +92,14 @@ cdef class OpenAICompletionsEncoder(Encoder):
         else:
             puts(&self.out, b"stop")
         puts(&self.out, b'"}]}\n\n')
+
+    cdef void _end(self) noexcept:
+        cdef OpenAICompletionsEncoder other
+        self._finish()
+        if self.others is not None:
+            for other in self.others:
+                other._finish()
+                put_buffer(&self.out, &other.out)
         if self.include_usage:
             put_buffer(&self.out, &self.prefix)
             puts(&self.out, b'"choices":[],')

@@ -15,6 +15,7 @@ from omniroute._fast.sse cimport Splitter, Sse
 cdef enum Verdict:
     TAKEN
     SKIPPED         # not JSON, or not of this dialect
+    EXCUSED         # an error behind the end of the answer: nobody needs to know
     HIDDEN          # only says usage: pass-through leaves it out where the client did not ask
 
 cdef bytes json_text(str text)
@@ -39,9 +40,15 @@ cdef class Encoder:
     """Events → bytes of one client's dialect, collected in ``out``."""
     cdef Buffer out
     cdef bint ended                     # the terminator or an error is written: events are ignored
+    cdef bint choices                   # it can tell several answers apart
+    cdef int number                     # of the answer it writes
+    cdef list others                    # encoders of the further answers, None if there are none
     cdef dict tool_names                # name sent upstream → the client's own, None if none was changed
 
     cdef void put(self, const Event *event) noexcept
+    cdef Encoder further(self, int choice)                              # an encoder like this one for a further answer
+    cdef Encoder other(self, int choice)
+    cdef void put_other(self, const Event *event) noexcept  # an event of a further answer
     cdef void ping(self, bint comments) noexcept    # a keep-alive of the dialect; SSE comments only if they are allowed
     cdef void put_name(self, Buffer *out, const Slice *name) noexcept
 
@@ -59,6 +66,10 @@ cdef class Decoder:
     cdef Buffer joined
     cdef bint done                      # END or ERROR was emitted: the rest is drained
     cdef bint error_terminated          # in this dialect the terminator follows an error event as well
+    cdef bint excused                   # an error came behind the end
+    cdef int ordinal                    # of the answer it reads; others than 0 have a decoder of the whole above them
+    cdef long long choice               # the upstream's number of that answer, -1 until one came
+    cdef list siblings                  # decoders of the further answers, None if there are none
     cdef Py_ssize_t recognised          # events read by their shape
     cdef Mould mould                    # the shape of the deltas that come at present
     cdef Slice said                     # the text of the latest delta, as it came
@@ -79,6 +90,10 @@ cdef class Decoder:
     cdef bint _shape(self, const char *raw, const Sse *sse) noexcept
     cdef void check_size(self) noexcept
     cdef void finish(self) noexcept     # end of data: END, or ERROR if there was no terminal marker
+    cdef Decoder sibling(self, long long choice)    # that answer's decoder; None: it is only counted
+    cdef void heed(self, Decoder sibling, Py_ssize_t before) noexcept   # after it has read something
+    cdef bint over(self) noexcept                           # every answer has ended
+    cdef void end_siblings(self) noexcept
     cdef void emit(self, const Event *event) noexcept
     cdef int open(self, int block) noexcept         # BLOCK_OPEN without slices; returns its index
     cdef void delta(self, int block, int index, const Slice *text) noexcept
@@ -94,6 +109,7 @@ cdef class Decoder:
     cdef void again(self, int block, int index, const Slice *text) noexcept     # one more delta like the last one
     cdef void counted(self, long long number) noexcept                  # what stands in its COUNT
     cdef void totals(self, const Value *value) noexcept                 # and in its TOTALS
+    cdef void end_choice(self) noexcept                         # STOP, if it is owed
     cdef void complete(self) noexcept                           # STOP if it is still owed, and END
     cdef void write_error(self, Buffer *out, const Event *error) noexcept
     cdef void write_terminator(self, Buffer *out) noexcept      # what ends a stream of this dialect

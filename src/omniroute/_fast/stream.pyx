@@ -4,8 +4,8 @@
 from libc.string cimport memcpy, strlen
 
 from omniroute._fast.buffer cimport (
-    FROM_PLAIN, Buffer, character_count, clear, fresh, plain_length, put_bytes, put_plain, put_sanitised, put_string, release,
-    survey,
+    FROM_PLAIN, Buffer, character_count, clear, ends_in_half, fresh, plain_length, put_buffer, put_bytes, put_plain,
+    put_sanitised, put_string, release, survey,
 )
 from omniroute._fast.envelope cimport Fault, skip_value
 from omniroute._fast.events cimport (
@@ -17,6 +17,10 @@ from omniroute._fast.mould cimport (
 )
 from omniroute._fast.scan cimport Value, skip_space as past_space, string_end
 from omniroute._fast.sse cimport Splitter, Sse
+
+
+cdef enum:
+    MOST_CHOICES = 128          # answers of one stream that are told apart
 
 
 cdef bytes json_text(str text):
@@ -84,6 +88,38 @@ cdef class Encoder:
     cdef void put(self, const Event *event) noexcept:
         """A dialect writes here."""
 
+    cdef Encoder further(self, int choice):
+        """A dialect that holds several answers gives one more here."""
+        return None
+
+    cdef Encoder other(self, int choice):
+        cdef Encoder known
+        try:
+            if self.others is None:
+                self.others = []
+            for known in self.others:
+                if known.number == choice:
+                    return known
+            known = self.further(choice)
+            if known is not None:
+                known.number = choice
+                self.others.append(known)
+        except MemoryError:
+            self.out.failed = True
+            return None
+        return known
+
+    cdef void put_other(self, const Event *event) noexcept:
+        cdef Encoder other = self.other(event.choice)
+        cdef Event own = event[0]
+        if other is None:
+            return
+        own.choice = 0
+        other.put(&own)
+        put_buffer(&self.out, &other.out)
+        self.out.failed = self.out.failed or other.out.failed
+        clear(&other.out)
+
     cdef void ping(self, bint comments) noexcept:
         """A dialect that has a keep-alive writes it here."""
 
@@ -108,21 +144,6 @@ cdef class Encoder:
             put_sanitised(out, restored, len(restored), FROM_PLAIN)
 
 
-cdef inline bint ends_in_half(const Slice *text) noexcept nogil:
-    """The last six bytes are the escape of a high surrogate."""
-    cdef const char *p = text.p + text.n - 6
-    cdef const char *q = p
-    if text.n < 6 or p[0] != c'\\' or text.form != ESCAPED:
-        return False
-    if p[1] != c'u' or (p[2] | 0x20) != c'd':
-        return False
-    if not (p[3] == c'8' or p[3] == c'9' or (p[3] | 0x20) == c'a' or (p[3] | 0x20) == c'b'):
-        return False
-    while q > text.p and (q - 1)[0] == c'\\':
-        q -= 1
-    return ((p - q) & 1) == 0
-
-
 cdef inline bint well_formed(const Slice *raw) noexcept nogil:
     """Whether JSON of the upstream's can be handed on as it is: decoders look at what they need of it only."""
     cdef const unsigned char *end = <const unsigned char *> raw.p + raw.n
@@ -137,7 +158,7 @@ cdef class Decoder:
     def __cinit__(self):
         self.splitter = Splitter()
         self.tap = Tap()
-        self.half_index = -1
+        self.half_index = self.choice = -1
         prepare(&self.spoken, DELTA)
 
     def __dealloc__(self):
@@ -193,7 +214,7 @@ cdef class Decoder:
         if self.deltas == 1 and not self.touched and not self.done and verdict == TAKEN and skipped == self.skipped:
             if self.mould.misses < MOST_MISSES * LEARNING:
                 self._learn(sse)
-        return verdict
+        return EXCUSED if self.excused else verdict
 
     cdef void _learn(self, const Sse *sse) noexcept:
         """The event only added text to a block: take its shape, unless it is the known one."""
@@ -269,23 +290,82 @@ cdef class Decoder:
         self.check_size()
         if self.done:
             return
-        if self.stopped:
+        if self.over():
             self.complete()
         else:
             self.give_up(502, b"upstream_truncated", b"The upstream's stream ended before the answer was complete.")
 
     cdef void emit(self, const Event *event) noexcept:
+        cdef Event own
         if self.done:
+            return
+        if event.kind == ERROR and self.ordinal == 0 and self.over():
+            self.excused = True
+            self.complete()
             return
         if event.kind == CITATION and not well_formed(&event.a):
             self.skipped += 1
             return
         self.emits += 1
         self.tap.see(event)
+        if self.ordinal:
+            own = event[0]
+            own.choice = self.ordinal
+            if event.kind != START and event.kind != USAGE and event.kind != ERROR and event.kind != END:
+                self.encoder.put(&own)
+            self.done = event.kind == ERROR
+            return
         if self.encoder is not None:
             self.encoder.put(event)
         if event.kind == END or event.kind == ERROR:
             self.done = True
+
+    cdef Decoder sibling(self, long long choice):
+        cdef Decoder known
+        if self.encoder is None or not self.encoder.choices or self.ordinal:
+            return None
+        try:
+            if self.siblings is None:
+                self.siblings = []
+            for known in self.siblings:
+                if known.choice == choice:
+                    return known
+            if len(self.siblings) + 1 >= MOST_CHOICES:
+                return None
+            known = type(self)()
+            known.choice = choice
+            known.ordinal = len(self.siblings) + 1
+            known.encoder = self.encoder
+            self.siblings.append(known)
+        except MemoryError:
+            self.give_up(502, b"upstream_bad_answer", b"The upstream's stream needs more memory than there is.")
+            return None
+        return known
+
+    cdef void heed(self, Decoder sibling, Py_ssize_t before) noexcept:
+        cdef Event event
+        self.tap.output_bytes += sibling.tap.output_bytes - before
+        self.tap.useful = self.tap.useful or sibling.tap.useful
+        if sibling.tap.error_status:
+            prepare(&event, ERROR)
+            event.status = sibling.tap.error_status
+            event.a = utf8(sibling.tap.error_message.data, sibling.tap.error_message.size)
+            event.b = utf8(sibling.tap.error_code.data, sibling.tap.error_code.size)
+            self.emit(&event)
+
+    cdef bint over(self) noexcept:
+        cdef Decoder other
+        if self.stopped and self.siblings is not None:
+            for other in self.siblings:
+                if not other.stopped:
+                    return False
+        return self.stopped
+
+    cdef void end_siblings(self) noexcept:
+        cdef Decoder other
+        if self.siblings is not None:
+            for other in self.siblings:
+                other.end_choice()
 
     cdef int open(self, int block) noexcept:
         cdef Event event
@@ -394,6 +474,9 @@ cdef class Decoder:
 
     cdef void totals(self, const Value *value) noexcept:
         """A dialect whose deltas say token counts reads here."""
+
+    cdef void end_choice(self) noexcept:
+        """A dialect with several answers ends this one here."""
 
     cdef void complete(self) noexcept:
         """A dialect ends its answer here."""

@@ -111,8 +111,8 @@ def events_of(stream: bytes) -> Iterator[tuple[str, str]]:
             yield name, data
 
 
-def read_chat(stream: bytes) -> dict[str, Any]:
-    """The answer in a Chat stream of ours, every rule of the emitter checked on the way."""
+def read_chat(stream: bytes, number: int = 0) -> dict[str, Any]:
+    """One of the answers in a Chat stream of ours, every rule of the emitter checked on the way."""
     frames = list(events_of(stream))
     assert frames[-1] == ("", "[DONE]")
     assert all(name == "" and data != "[DONE]" for name, data in frames[:-1])
@@ -126,7 +126,8 @@ def read_chat(stream: bytes) -> dict[str, Any]:
         "error": None,
     }
     answer["annotations"] = []
-    for position, chunk in enumerate(json.loads(data) for _, data in frames[:-1]):
+    begun = False
+    for chunk in (json.loads(data) for _, data in frames[:-1]):
         assert answer["error"] is None, "an error is the last chunk"
         if "error" in chunk:
             answer["error"] = chunk["error"]
@@ -139,10 +140,13 @@ def read_chat(stream: bytes) -> dict[str, Any]:
             answer["usage"] = chunk["usage"]
             continue
         (choice,) = chunk["choices"]
-        assert choice["index"] == 0
+        assert choice["index"] >= 0
+        if choice["index"] != number:
+            continue
         delta = choice["delta"]
         assert answer["finish"] is None, "nothing but usage follows the finish chunk"
-        assert ("role" in delta) == (position == 0)
+        assert ("role" in delta) != begun
+        begun = True
         for key, field in (("content", "content"), ("reasoning_content", "reasoning"), ("refusal", "refusal")):
             answer[field] += delta.get(key, "")
         answer["annotations"] += delta.get("annotations", [])

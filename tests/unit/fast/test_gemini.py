@@ -155,12 +155,12 @@ def chunks_of(stream: bytes) -> list[dict[str, Any]]:
     return [json.loads(frame.removeprefix(b"data: ")) for frame in frames]
 
 
-def read_gemini(stream: bytes, *, sound: bool = True) -> dict[str, Any]:
+def read_gemini(stream: bytes, *, sound: bool = True, number: int = 0) -> dict[str, Any]:
     """The answer in a Gemini stream of ours, every rule of the emitter checked on the way; ``sound``: and Google's types."""
     answer: dict[str, Any] = {"parts": [], "finish": None, "usage": None, "error": None}
     for chunk in chunks_of(stream):
         assert answer["error"] is None, "an error is the last chunk"
-        assert answer["finish"] is None, "nothing follows the finish chunk"
+        assert number or answer["finish"] is None, "nothing follows the finish chunk"
         if "error" in chunk:
             assert isinstance(chunk["error"]["code"], int)
             answer["error"] = chunk["error"]
@@ -169,7 +169,9 @@ def read_gemini(stream: bytes, *, sound: bool = True) -> dict[str, Any]:
             types.GenerateContentResponse.model_validate(chunk)
         assert (chunk["responseId"], chunk["modelVersion"]) == ("resp_ours", "shown/model")
         (candidate,) = chunk["candidates"]
-        assert candidate["index"] == 0
+        if candidate["index"] != number:
+            continue
+        assert answer["finish"] is None, "nothing of an answer follows its finish"
         assert candidate["content"]["role"] == "model"
         (part,) = candidate["content"]["parts"]
         answer["finish"] = candidate.get("finishReason")

@@ -22,7 +22,7 @@ def bridge(source: str, *, include_usage: bool = True) -> Bridge:
     return Bridge(registry()[source].decoder(), OpenAICompletionsEncoder("cmpl-ours", "shown/model", 1700000000, include_usage))
 
 
-def read(stream: bytes, *, include_usage: bool = True) -> dict[str, Any]:
+def read(stream: bytes, *, include_usage: bool = True, number: int = 0) -> dict[str, Any]:
     """The answer in such a stream, every rule checked on the way."""
     frames = list(events_of(stream))
     assert frames[-1] == ("", "[DONE]")
@@ -41,8 +41,10 @@ def read(stream: bytes, *, include_usage: bool = True) -> dict[str, Any]:
             answer["usage"] = value["usage"]
             continue
         (choice,) = value["choices"]
+        if choice["index"] != number:
+            continue
         assert answer["finish"] is None
-        assert (choice["index"], choice["logprobs"]) == (0, None)
+        assert (choice["index"], choice["logprobs"]) == (number, None)
         answer["text"] += choice["text"]
         answer["finish"] = choice["finish_reason"]
     assert (answer["finish"] is None) == (answer["error"] is not None)
