@@ -23,7 +23,7 @@ POSITIONS = get_args(Position)
 _SPANS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-class _Number(click.ParamType):
+class _Number(click.ParamType[Any]):
     """A positive whole number, or none."""
 
     name = "number"
@@ -36,7 +36,7 @@ class _Number(click.ParamType):
         return int(value)
 
 
-class _Expiry(click.ParamType):
+class _Expiry(click.ParamType[Any]):
     """A time from now, a date, or never; as members of the request."""
 
     name = "expiry"

@@ -88,6 +88,7 @@ class Try:
             client_headers=context.exchange.forwardable(self.upstream.forward_headers) if same else [],
             default_headers=self.upstream.default_headers,
             request_id=context.exchange.request_id,
+            proxy=_chosen_proxy(context, self.attempt),
         )
         if self.attempt.timeout is not None:
             call = replace(call, timers=replace(call.timers, first_byte=self.attempt.timeout))
@@ -340,6 +341,14 @@ class Try:
             kind="truncated",
             verdict=Verdict.NEXT_ACCOUNT,
         )
+
+
+def _chosen_proxy(context: Context, attempt: Attempt) -> str | None:
+    """The outbound proxy of the client's key, else of the combo; None where neither has one."""
+    if context.grant is not None and context.grant.proxy is not None:
+        return context.grant.proxy.reveal()
+    combo = context.snapshot.combos.get(attempt.combo) if attempt.combo is not None else None
+    return combo.proxy if combo is not None else None
 
 
 def _decided(bridge: Bridge) -> bool:

@@ -9,6 +9,7 @@ from omniroute.core.ids import Clock
 from omniroute.gateway.context import Context
 from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange
+from omniroute.gateway.visit import Visit
 from omniroute.routing.resolve import qualified
 from omniroute.routing.snapshot import Snapshot
 from omniroute.translation.format import Format
@@ -20,25 +21,29 @@ async def admit(
     snapshot: Snapshot,
     digest: Digest,
     clock: Clock,
+    visit: Visit,
     *,
     model: str | None = None,
     stream: bool | None = None,
     array: bool = False,
 ) -> Context:
-    """Read and check one model request. The key is checked before the body is read: a stranger costs nothing.
+    """Read and check one model request. The key is checked before the body is read: a stranger costs nothing. ``visit`` holds
+    what the request takes up; the caller closes it.
 
     ``model`` and ``stream`` come from the route where the format has them in its URL.
     """
     received, wall = clock.monotonic(), clock.now()
     grant = authenticate(exchange, snapshot, digest, wall)
     _check_media_type(exchange)
-    envelope = _scan(await exchange.body(snapshot.settings.max_body_size))
+    envelope = _scan(await visit.body(exchange, grant, snapshot.settings))
     context = Context(
         exchange, format, snapshot, grant, envelope, received=received, wall=wall, model=model, stream=stream, array=array
     )
     if not context.model:
         missing = model is None and envelope.model is None
         raise BadRequest("The field 'model' is missing." if missing else "The field 'model' is empty.", param="model")
+    if context.stream:
+        visit.stream(grant)
     return context
 
 

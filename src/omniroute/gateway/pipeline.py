@@ -111,7 +111,7 @@ class Pipeline:
     def _make(self, kind: type[T], context: Context, attempt: Attempt, upstream: Format, prepared: Prepared) -> T:
         context.attempts += 1
         report = Report(context, attempt, upstream.name, self._clock)
-        transport = self._transport_for(attempt.target.provider.wire)
+        transport = self._transport_for(attempt.target.provider.carrier)
         return kind(context, attempt, upstream, transport, report, self.heartbeat, self._executor, prepared, self.dispatch)
 
     async def _run(self, one: Try) -> None:

@@ -14,6 +14,7 @@ from omniroute.core.errors import BadRequest, Fault, OmniRouteError, RequestErro
 from omniroute.core.ids import Clock
 from omniroute.core.registry import Registry
 from omniroute.gateway import ollama_models
+from omniroute.gateway.addresses import AddressGate, AddressRules
 from omniroute.gateway.compaction import compact as ask_summary
 from omniroute.gateway.context import Context
 from omniroute.gateway.conversations import Conversations, Remembering, resume
@@ -25,6 +26,9 @@ from omniroute.gateway.models import SHAPES, list_models, one_model, spoken
 from omniroute.gateway.pipeline import Pipeline, TransportFor
 from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange, Recorder
+from omniroute.gateway.steps.idempotency import Idempotency
+from omniroute.gateway.steps.system_prompt import put_system_prompts
+from omniroute.gateway.visit import Gate, Visit
 from omniroute.gateway.vocabularies import Vocabularies
 from omniroute.routing.health import Health
 from omniroute.routing.snapshot import Snapshot
@@ -64,6 +68,9 @@ class Gateway:
         self._transport_for = transport_for
         self._vocabularies = Vocabularies()
         self.conversations = Conversations(clock)
+        self.gate = Gate(clock)
+        self.idempotency = Idempotency(clock)
+        self._addresses = AddressGate()
         self._clock = clock
 
     async def settled(self) -> None:
@@ -123,6 +130,10 @@ class Gateway:
 
         await self._guard(exchange, self.formats["ollama"], answer)
 
+    def address_rules(self) -> AddressRules | None:
+        """What addresses may call; None when all may."""
+        return self._addresses.rules(self._snapshot().settings)
+
     async def refuse(self, exchange: Exchange, format_name: str, error: OmniRouteError) -> None:
         """Answer ``error`` in that dialect."""
         await send_error(exchange, self.formats[format_name], error)
@@ -142,16 +153,20 @@ class Gateway:
             raise Unavailable("This OmniRoute is shutting down; try again in a moment.", retry_after=1)
         self.in_flight += 1
         self._idle.clear()
+        visit = Visit(self.gate)
         try:
-            snapshot = self._snapshot()
-            context = await admit(exchange, format, snapshot, self._digest, self._clock, model=model, stream=stream, array=array)
+            context = await admit(
+                exchange, format, self._snapshot(), self._digest, self._clock, visit, model=model, stream=stream, array=array
+            )
             if provider is not None:
                 confine(context, provider)
             if format.history is not None:
                 self._go_on(context, format.history, compact=compact)
+            put_system_prompts(context)
             if not await self._answered_idle(context):
-                await self.pipeline.run(context)
+                await self.idempotency.run(context, self.pipeline.run)
         finally:
+            visit.close()
             self.in_flight -= 1
             if not self.in_flight:
                 self._idle.set()
@@ -199,13 +214,19 @@ class Gateway:
         return True
 
     async def _count(self, exchange: Exchange, format: Format, *, model: str | None) -> None:
-        context = await admit(exchange, format, self._snapshot(), self._digest, self._clock, model=model)
-        if format.history is not None:
-            resume(context, format.history, self.conversations, native=False)
-        target = target_of(context)
-        upstream = self.formats[target.format]
-        transport = self._transport_for(target.provider.wire)
-        body = await count_tokens(context, upstream, target, transport, self._executor, self._vocabularies)
+        visit = Visit(self.gate)
+        try:
+            context = await admit(exchange, format, self._snapshot(), self._digest, self._clock, visit, model=model, stream=False)
+            if format.history is not None:
+                resume(context, format.history, self.conversations, native=False)
+            if not format.model_in_url:  # there the counted request may stand inside of another
+                put_system_prompts(context)
+            target = target_of(context)
+            upstream = self.formats[target.format]
+            transport = self._transport_for(target.provider.carrier)
+            body = await count_tokens(context, upstream, target, transport, self._executor, self._vocabularies)
+        finally:
+            visit.close()
         await exchange.respond(200, [JSON_TYPE], body)
 
     async def _guard(

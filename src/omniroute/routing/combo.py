@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from omniroute.catalog.nodes import check_proxy
 from omniroute.catalog.tables import Complain, complain, decode_table
 from omniroute.core.settings import suggestion
 
@@ -49,6 +50,7 @@ class Combo(msgspec.Struct, frozen=True, kw_only=True):
     """``strategy`` None means the ``combo_strategy`` setting; ``options`` are values for that strategy's fields.
 
     ``timeout`` and ``retries`` hold for steps that say nothing; ``fallback`` is tried, in order, when all steps failed.
+    ``proxy``: the outbound proxy URL of its calls, or ``direct``.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Combo(msgspec.Struct, frozen=True, kw_only=True):
     fallback: tuple[Step, ...] = ()
     timeout: float | None = None
     retries: int | None = None
+    proxy: str | None = None
     source: Source = "stored"
 
 
@@ -87,6 +90,7 @@ class ComboTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     fallback: tuple[str | Step, ...] = ()
     timeout: float | None = None
     retries: int | None = None
+    proxy: str | None = None
 
 
 def is_pattern(text: str) -> bool:
@@ -130,8 +134,16 @@ def combo_from(
         fallback=steps_from(given.fallback, "fallback", combos - {name}, error),
         timeout=given.timeout,
         retries=given.retries,
+        proxy=_proxy(given.proxy, error),
         source=source,
     )
+
+
+def _proxy(proxy: str | None, error: Complain) -> str | None:
+    checked = check_proxy(proxy, error)
+    if checked is not None and "@" in checked:
+        raise error("proxy: must not hold a user or password; an API key's or an account's proxy may", "proxy")
+    return checked
 
 
 def check_name(name: str, error: Complain = complain) -> None:

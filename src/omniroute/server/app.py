@@ -178,6 +178,8 @@ class OmniRoute:
             "draining": self.gateway.draining,
             "recorder": self._recorder.describe(),
             "reasoning": self.gateway.pipeline.memory.describe(),
+            "clients": self.gateway.gate.describe(),
+            "idempotency": self.gateway.idempotency.describe(),
             "database": self.installation.db.describe(),
             "upstream": self._transports.describe(),
             **self.observing.describe(),

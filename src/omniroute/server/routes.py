@@ -13,7 +13,7 @@ import structlog
 from structlog.contextvars import bind_contextvars
 
 from omniroute.core import json
-from omniroute.core.errors import MethodNotAllowed, NotFound, OmniRouteError, UpgradeRefused
+from omniroute.core.errors import Forbidden, MethodNotAllowed, NotFound, OmniRouteError, UpgradeRefused
 from omniroute.gateway import ollama_models
 from omniroute.gateway.ports import ClientGone
 from omniroute.gateway.service import Gateway
@@ -38,6 +38,10 @@ _PROVIDER_PATHS = {
     "responses": "openai_responses",
     "api/chat": "ollama",
 }
+
+
+# Probes of a supervisor may come from anywhere; they learn nothing.
+_ALWAYS_ANSWERED = frozenset({"/healthz", "/livez", "/readyz"})
 
 
 class Front:
@@ -76,6 +80,13 @@ class Front:
         if scope["type"] != "http":
             raise RuntimeError(f"cannot serve {scope['type']} connections")
         path: str = scope["path"]
+        rules = self._gateway.address_rules()
+        if rules is not None and path not in _ALWAYS_ANSWERED:
+            try:
+                rules.check((scope.get("client") or (None,))[0], _forwarded_for(scope))
+            except Forbidden as refused:
+                await self._gateway.refuse(AsgiExchange(scope, receive, send), _dialect_of(path), refused)
+                return
         route = self._routes.get(path) or self._routes.get(path.rstrip("/")) or self._by_prefix(path)
         if route is None:
             bind_contextvars(request_id=ensure_request_id(scope))
@@ -246,6 +257,17 @@ class Front:
             (b"access-control-allow-headers", _requested_headers(scope)),
             (b"access-control-expose-headers", b"x-request-id, x-omniroute-provider, x-omniroute-model, retry-after"),
         ]
+
+
+def _dialect_of(path: str) -> str:
+    """Of an answer that comes before the routes are looked at."""
+    if path.startswith(("/v1/messages", "/messages")):
+        return "anthropic"
+    return "gemini" if "/v1beta/" in path else "openai_chat"
+
+
+def _forwarded_for(scope: Scope) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
 
 
 def _requested_headers(scope: Scope) -> bytes:
