@@ -113,7 +113,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     secret: Secret | None = None
     source: Literal["database", "environment", "file", "builtin"] = "database"
     enabled: bool = True
-    priority: int = 100
+    priority: int = 1
     url_vars: dict[str, str] = {}
     tier: Tier | None = None
     limits: AccountLimits = NO_LIMITS

@@ -63,7 +63,7 @@ class AccountSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     name: str | None = None
     api_key: str | None = None
-    priority: int = 100
+    priority: int = 1
     enabled: bool = True
     url_vars: dict[str, str] = {}
     tier: Tier | None = None

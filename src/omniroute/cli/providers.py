@@ -57,7 +57,7 @@ def list_providers(state: State, available: bool) -> None:
 )
 @click.argument("provider")
 @click.option("--name", help="What to call the account.")
-@click.option("--priority", type=int, help="Lower is tried first.  [default: 100]")
+@click.option("--priority", type=int, help="Lower is tried first.  [default: 1]")
 @click.option(
     "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Fill a placeholder of the provider's URL. Repeatable."
 )

@@ -30,7 +30,7 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     secret: bytes | None = None
     enabled: bool = True
-    priority: int = 100
+    priority: int = 1
     url_vars: dict[str, str] = {}
     created_at: float
     updated_at: float
@@ -52,7 +52,7 @@ class AccountRepository:
         *,
         secret: str | None = None,
         enabled: bool = True,
-        priority: int = 100,
+        priority: int = 1,
         url_vars: dict[str, str] | None = None,
     ) -> AccountRow:
         """``secret`` is the plain credential, None for providers that need none."""

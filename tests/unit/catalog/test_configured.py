@@ -99,7 +99,7 @@ def test_several_accounts_keep_their_order(tmp_path: Path) -> None:
         + '\napi_key = "literal"\npriority = 200\nenabled = false',
     )
     first, second = made.accounts
-    assert (first.id, first.name, first.priority, first.enabled) == ("file-north-1", "work", 100, True)
+    assert (first.id, first.name, first.priority, first.enabled) == ("file-north-1", "work", 1, True)
     assert (second.id, second.name, second.priority, second.enabled) == ("file-north-2", "North 2", 200, False)
     assert [a.secret.reveal() for a in (first, second) if a.secret] == ["from-file", "literal"]
 

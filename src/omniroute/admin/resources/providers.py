@@ -31,7 +31,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     name: str | None = None
     api_key: str | None = None
     enabled: bool = True
-    priority: int = 100
+    priority: int = 1
     url_vars: dict[str, str] = {}
 
 
