@@ -101,9 +101,18 @@ class Dispatch:
         """The try is over: the next one in line has its turn."""
         lease, course.lease = course.lease, None
         if lease is not None:
-            lease.release()
-            if self.lines:
-                self.lines.released(lease.account.id)
+            self.free(lease)
+
+    def free(self, lease: Lease) -> None:
+        """Give one place back."""
+        lease.release()
+        if self.lines:
+            self.lines.released(lease.account.id)
+
+    def beside(self, course: Course) -> tuple[Attempt, Lease] | None:
+        """A second try for a request whose first is under way, with its place taken; None when nothing is free at this moment."""
+        attempt = course.plan.beside(self._clock.now())
+        return None if attempt is None else (attempt, self.lease(attempt))
 
     def read_headers(self, attempt: Attempt, headers: Headers) -> None:
         """What the answer says of quotas and rates; of one that failed, after :meth:`done`."""

@@ -16,15 +16,18 @@ from omniroute.ir.request import ChatRequest
 from omniroute.routing.resolve import Target
 from omniroute.translation.explain import refuse_losses
 from omniroute.translation.format import Format
+from omniroute.translation.ops import Ops
 from omniroute.translation.request import Translated, translate_request
 from omniroute.upstream.fetch import Fetcher
 
 
 class Prepared(NamedTuple):
-    """A translated request, and who keeps what its answer leaves behind (None: nothing is kept)."""
+    """A translated request, who keeps what its answer leaves behind (None: nothing is kept), and what translation did to it
+    (None: nobody asked)."""
 
     translated: Translated
     watch: Watch | None
+    ops: Ops = None
 
 
 class Preparation:
@@ -67,4 +70,4 @@ class Preparation:
             ops[:] = [op for op in ops if op.pointer != "/n"]
         if strict and ops:
             refuse_losses(ops, target.name)
-        return Prepared(translated, self._reasoning.watch(context, target, upstream))
+        return Prepared(translated, self._reasoning.watch(context, target, upstream), ops)

@@ -55,7 +55,7 @@ class Plan:
     retried in place.
     """
 
-    __slots__ = ("_again", "_candidates", "_current", "_failures", "_leave", "_now", "_over", "_patience", "_queue", "_reason",
+    __slots__ = ("_again", "_candidates", "_failures", "_left", "_now", "_over", "_patience", "_queue", "_reason",
                  "_resolution", "_retries", "_rng", "_tried", "_view", "_waits", "_window", "skipped")  # fmt: skip
 
     def __init__(
@@ -78,13 +78,12 @@ class Plan:
         self._now = now
         self._reason = "first choice"
         self._again: Attempt | None = None
-        self._leave = False
+        self._left: list[Leaf] = []
         self._over = False
         self._window: int | None = None
-        self._tried: dict[str, set[str]] = {}
+        self._tried: dict[str, dict[str, Leaf]] = {}  # target -> account -> where it stands
         self._failures: list[Failure] = []
         self._waits: list[tuple[float, Leaf, Account]] = []
-        self._current: Leaf | None = None
         self.skipped: list[tuple[Target, Account | None, Block]] = []
         self._queue = self._attempts()
 
@@ -102,34 +101,52 @@ class Plan:
             attempt = self._awaited()
         return attempt
 
+    def beside(self, now: float) -> Attempt | None:
+        """The next try in the order, to be made while an earlier one is under way: never one in place, never one to wait for."""
+        if self._over:
+            return None
+        self._now = now
+        self._reason = "beside a slow try"
+        return next(self._queue, None)
+
+    @property
+    def over(self) -> bool:
+        """The last fault speaks for every target: whatever else is under way would only be told the same."""
+        return self._over
+
     def failed(self, attempt: Attempt, fault: Fault, now: float | None = None) -> None:
         """Digest a fault: its verdict decides whether the account, the target's other accounts, or other targets may help."""
         if now is not None:
             self._now = now
         target = attempt.target
+        leaf = self._tried.get(target.name, {}).get(attempt.account.id)
         self._failures.append(Failure(target, attempt.account, fault, self._now))
         self._reason = f"after {fault.kind} at {target.name}"
         if fault.verdict is Verdict.RETURN or not target.provider.resilience:
             self._over = True
         elif fault.kind == "context_overflow":
-            self._leave = True
+            self._leave(leaf)
             limits = target.profile.limits
             known = limits.max_input or limits.context or 0
             self._window = max(self._window or 0, known)
         elif fault.verdict is Verdict.NEXT_TARGET:
-            self._leave = True
+            self._leave(leaf)
         elif fault.verdict is Verdict.RETRY:
-            self._retry(attempt, fault)
-        if self._patience > 0 and fault.retry_after is not None and self._current is not None:
-            self._waits.append((self._now + fault.retry_after, self._current, attempt.account))
+            self._retry(attempt, leaf, fault)
+        if self._patience > 0 and fault.retry_after is not None and leaf is not None:
+            self._waits.append((self._now + fault.retry_after, leaf, attempt.account))
 
     def exhausted(self, now: float | None = None) -> OmniRouteError:
         """What to tell the client when nothing is left: the last word of the upstreams, or how long to wait."""
         return exhaustion(self._resolution, self._failures, self.skipped, self._now if now is None else now)
 
-    def _retry(self, attempt: Attempt, fault: Fault) -> None:
+    def _leave(self, leaf: Leaf | None) -> None:
+        """None of its other accounts can help."""
+        if leaf is not None:
+            self._left.append(leaf)
+
+    def _retry(self, attempt: Attempt, leaf: Leaf | None, fault: Fault) -> None:
         """Arrange a try in place if the step has one left and the wait is short."""
-        leaf = self._current
         allowed = self._retries if leaf is None or leaf.retries is None else leaf.retries
         hint = fault.retry_after or 0.0
         if attempt.retry >= allowed or hint > LONGEST_HINT:
@@ -153,8 +170,7 @@ class Plan:
                 continue
             used = tried.get(target.name)
             if used is None:
-                used = tried[target.name] = set()
-            self._current, self._leave = leaf, False
+                used = tried[target.name] = {}
             for account in self._candidates.accounts(leaf):
                 if len(used) >= MAX_ACCOUNTS:
                     break
@@ -164,7 +180,7 @@ class Plan:
                 if block is not None:
                     self._skip(leaf, account, block)
                     continue
-                used.add(account.id)
+                used[account.id] = leaf
                 yield Attempt(
                     target=target,
                     account=account,
@@ -173,7 +189,7 @@ class Plan:
                     timeout=leaf.timeout,
                     reason=self._reason,
                 )
-                if self._leave:
+                if self._left and any(left is leaf for left in self._left):
                     break
 
     def _skip(self, leaf: Leaf, account: Account, block: Block) -> None:
@@ -190,14 +206,16 @@ class Plan:
         until, leaf, account = soonest
         if self._window is not None and not self._larger(leaf.target):
             return None
-        self._current = leaf
+        used = self._tried.setdefault(leaf.target.name, {})
+        again = account.id in used
+        used[account.id] = leaf
         return Attempt(
             target=leaf.target,
             account=account,
             combo=leaf.combo,
             step=leaf.step,
             timeout=leaf.timeout,
-            retry=1 if account.id in self._tried.get(leaf.target.name, ()) else 0,
+            retry=1 if again else 0,
             delay=max(0.0, until - self._now),
             reason="the first to be free again",
         )
