@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,8 @@ from omniroute.admin.sessions import Sessions
 from omniroute.catalog.catalog import Catalogue
 from omniroute.core.ids import Clock, new_id
 from omniroute.core.settings import Settings
-from omniroute.routing.plan import NOTHING_KNOWN
+from omniroute.routing.health import Health
 from omniroute.routing.snapshot import Snapshot
-from omniroute.routing.state import View
 from omniroute.storage.accounts import AccountRepository
 from omniroute.storage.audit import AuditRepository
 from omniroute.storage.keys import KeyRepository
@@ -55,8 +55,8 @@ class AdminServices:
 
     ``host``/``port`` are what the server listens on; ``status()`` is the live state of the process
     (uptime, requests in flight, …) as JSON-ready members; ``explain(format, body, model)`` tells what translation
-    makes of a request; ``metrics(accept)`` is the content type and the text of the metrics page. ``session_secret`` signs
-    cookies, ``admin_token`` is the CLI's bearer.
+    makes of a request; ``metrics(accept)`` is the content type and the text of the metrics page. ``health`` is what routing has
+    learned, ``lines()`` who waits for which account. ``session_secret`` signs cookies, ``admin_token`` is the CLI's bearer.
     """
 
     keys: KeyRepository
@@ -83,7 +83,8 @@ class AdminServices:
     host: str
     port: int
     config_file: str | None = None
-    view: Callable[[], View] = lambda: NOTHING_KNOWN
+    health: Health = field(default_factory=lambda: Health(random.Random()))
+    lines: Callable[[], Mapping[str, Any]] = dict
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     request_id: Callable[[Request], str] = request_id_of
     sessions: Sessions = field(init=False)

@@ -104,7 +104,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """``source`` says who manages it: the database, the environment, the config file, or the product itself (builtin).
 
     ``priority``: lower is tried first. ``url_vars`` fill ``{placeholders}`` of the provider's URLs. ``tier`` None means the
-    provider's. ``proxy``: outbound proxy URL of its calls, or ``direct``.
+    provider's. ``proxy``: outbound proxy URL of its calls, or ``direct``. ``label`` is what clients may see of it: the same name
+    every time, of which nobody learns anything else; empty = nothing.
     """
 
     id: str
@@ -118,3 +119,4 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     tier: Tier | None = None
     limits: AccountLimits = NO_LIMITS
     proxy: Secret | None = None
+    label: str = ""

@@ -19,6 +19,7 @@ from omniroute.gateway.context import Context
 from omniroute.gateway.dispatch import Dispatch
 from omniroute.gateway.egress import JSON_TYPE, decision_headers, stream_headers
 from omniroute.gateway.heartbeat import Heartbeat
+from omniroute.gateway.hedge import Runner
 from omniroute.gateway.prepare import Prepared
 from omniroute.gateway.relay import relay
 from omniroute.gateway.report import Report
@@ -42,7 +43,7 @@ Deliver = Callable[[], Awaitable[None]]
 class Try:
     """Everything one attempt holds. :meth:`run` either answers the client or raises a Fault before the commit point. In two
     steps: :meth:`open` gets as far as that point and gives what crosses it. ``lease`` is its place at the
-    account, ``refusal`` the headers of an answer that was an error."""
+    account, ``refusal`` the headers of an answer that was an error; ``runner``: another try may run beside it."""
 
     canonical = False  # whoever runs it needs the answer in canonical form
 
@@ -69,7 +70,9 @@ class Try:
         self._dispatch = dispatch
         self._reply: Reply | None = None
         self.lease: Lease | None = None
+        self.runner: Runner | None = None
         self.refusal: Headers | None = None
+        self._ops = prepared.ops
         self.call = self._call(executor)
         self.first_token = self.call.timers.first_byte
         self._deadline: float | None = None
@@ -97,6 +100,9 @@ class Try:
     async def run(self) -> None:
         try:
             deliver = await self.open()
+            if self.runner is not None:
+                self.runner.claim()
+                self.context.ops, self.context.attempt = self._ops, self.attempt
             await deliver()
         finally:
             await self.close()
@@ -110,14 +116,15 @@ class Try:
         """Ask, and wait for the first useful event of a stream or for a whole answer. Close it on every path."""
         if self.first_token is not None:
             self._deadline = asyncio.get_running_loop().time() + self.first_token
-        self._reply = reply = await self.transport.send(self.call)
-        if reply.status >= 300:
-            self.refusal = reply.headers
-            body = await reply.read(_ERROR_BODY_LIMIT)
-            raise faults.classify_reply(reply.status, reply.headers, body, self.attempt.target.provider)
-        self._dispatch.read_headers(self.attempt, reply.headers)
-        chunks = reply.chunks()
-        first = await self._first_bytes(chunks)
+        with self.report.upstream:
+            self._reply = reply = await self.transport.send(self.call)
+            if reply.status >= 300:
+                self.refusal = reply.headers
+                body = await reply.read(_ERROR_BODY_LIMIT)
+                raise faults.classify_reply(reply.status, reply.headers, body, self.attempt.target.provider)
+            self._dispatch.read_headers(self.attempt, reply.headers)
+            chunks = reply.chunks()
+            first = await self._first_bytes(chunks)
         streamed = _looks_like_stream(reply, first) or self._looks_like_lines(first)
         if self.translated.stream and streamed:
             return await self._pump(first, reply, chunks)
@@ -143,13 +150,14 @@ class Try:
     async def _rest(self, first: bytes, chunks: AsyncIterator[bytes]) -> bytes:
         limit = self.context.snapshot.settings.max_answer_size
         parts, size = [first], len(first)
-        async for chunk in chunks:
-            parts.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                raise BadAnswer(
-                    f"The answer of {self.attempt.target.provider.name} is larger than {limit} bytes.", kind="too_large"
-                )
+        with self.report.upstream:
+            async for chunk in chunks:
+                parts.append(chunk)
+                size += len(chunk)
+                if size > limit:
+                    raise BadAnswer(
+                        f"The answer of {self.attempt.target.provider.name} is larger than {limit} bytes.", kind="too_large"
+                    )
         return b"".join(parts)
 
     # -- streams ---------------------------------------------------------------------------------------------------
@@ -162,7 +170,8 @@ class Try:
         self.report.watch(bridge)
         head = bridge.feed(first)
         if not _decided(bridge):
-            head += await self._await_useful(bridge, chunks)
+            with self.report.upstream:
+                head += await self._await_useful(bridge, chunks)
         if bridge.error_status:
             raise self._stream_fault(bridge)
         if not bridge.useful and not bridge.stopped:
@@ -256,8 +265,9 @@ class Try:
         bridge = gathering_bridge(self.upstream, collector, self.meta())
         self.report.watch(bridge)
         bridge.feed(first)
-        async for chunk in chunks:
-            bridge.feed(chunk)
+        with self.report.upstream:
+            async for chunk in chunks:
+                bridge.feed(chunk)
         bridge.finish()
         if bridge.error_status:
             raise self._stream_fault(bridge)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from omniroute._fast.envelope import Envelope
 from omniroute._fast.tokens import estimate_body
+from omniroute.core.ids import Clock
 from omniroute.gateway.ports import Exchange
 from omniroute.ir.request import ChatRequest
 from omniroute.routing.snapshot import KeyGrant, Snapshot
@@ -16,6 +17,34 @@ from omniroute.translation.request import read_request, wants_stream
 
 if TYPE_CHECKING:
     from omniroute.gateway.heartbeat import Beat
+    from omniroute.routing.plan import Attempt
+
+
+class Waiting:
+    """A stopwatch for what is waited for upstreams: it runs while any ``with`` block over it does, several at once count once."""
+
+    __slots__ = ("_clock", "_since", "_under_way", "seconds")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._under_way = 0
+        self._since = 0.0
+        self.seconds = 0.0
+
+    def __enter__(self) -> None:
+        if not self._under_way:
+            self._since = self._clock.monotonic()
+        self._under_way += 1
+
+    def __exit__(self, *error: object) -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self.seconds += self._clock.monotonic() - self._since
+
+    def read(self) -> tuple[float, float]:
+        """(monotonic seconds now, seconds waited so far)."""
+        now = self._clock.monotonic()
+        return now, self.seconds + (now - self._since if self._under_way else 0.0)
 
 
 class Context:
@@ -26,7 +55,8 @@ class Context:
     ``array``: its stream is to be one JSON array, see ``Format.array``. ``explain``: the client wants to know what translation
     does; ``ops`` is what it did for the last try (None: nobody asked). ``files`` holds what URLs of the request led to, a text
     says why to nothing. ``committed``: something of an answer has been sent, so that no other try may follow. ``session`` is the
-    name by which routing knows the conversation; ``beat`` keeps the client of a silent stream patient.
+    name by which routing knows the conversation; ``beat`` keeps the client of a silent stream patient. ``attempt`` is the last
+    try, ``queued`` the seconds spent in line and in pauses, ``upstream`` measures what is waited for others.
     """
 
     __slots__ = (
@@ -34,6 +64,7 @@ class Context:
         "_request",
         "agent_id",
         "array",
+        "attempt",
         "attempts",
         "beat",
         "body",
@@ -48,11 +79,13 @@ class Context:
         "grant",
         "model",
         "ops",
+        "queued",
         "received",
         "session",
         "session_id",
         "snapshot",
         "stream",
+        "upstream",
         "wall",
     )  # fmt: skip
 
@@ -82,6 +115,9 @@ class Context:
         self.array = array
         self.attempts = 0
         self.failures = 0
+        self.attempt: Attempt | None = None
+        self.queued = 0.0
+        self.upstream: Waiting | None = None
         self.committed = False
         self.session: str | None = None
         self.beat: Beat | None = None

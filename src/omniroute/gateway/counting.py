@@ -12,7 +12,8 @@ from omniroute.core import json
 from omniroute.core.errors import Fault
 from omniroute.gateway.context import Context
 from omniroute.gateway.vocabularies import Vocabularies
-from omniroute.routing.resolve import Target, resolve
+from omniroute.routing.plan import Attempt
+from omniroute.routing.resolve import Target
 from omniroute.translation.format import Format
 from omniroute.translation.tokens import count_request, family_of
 from omniroute.upstream.call import Timers, Transport
@@ -25,22 +26,18 @@ _TIMERS = Timers(connect=5.0, first_byte=10.0, between=5.0, total=15.0)
 async def count_tokens(
     context: Context,
     upstream: Format,
-    target: Target,
+    attempt: Attempt,
     transport: Transport,
     executor: Executor,
     vocabularies: Vocabularies,
 ) -> bytes:
-    """The count in the client's dialect (Anthropic: ``{"input_tokens": n}``), n ≥ 1."""
-    counted = None
+    """The count in the client's dialect (Anthropic: ``{"input_tokens": n}``), n ≥ 1; by the target and account of ``attempt``."""
+    counted, target = None, attempt.target
     if upstream is context.format and "count_tokens" in target.provider.paths:
-        counted = await _native(context, upstream, target, transport, executor)
+        counted = await _native(context, upstream, attempt, transport, executor)
     if counted is None:
         counted = await _ours(context, upstream, target, vocabularies)
     return json.dumps({**context.format.count_fields, context.format.count_key: counted})
-
-
-def target_of(context: Context) -> Target:
-    return resolve(context.snapshot, context.model, context.grant).targets[0]
 
 
 async def _ours(context: Context, upstream: Format, target: Target, vocabularies: Vocabularies) -> int:
@@ -53,11 +50,11 @@ async def _ours(context: Context, upstream: Format, target: Target, vocabularies
     return await asyncio.to_thread(count_request, request, family, vocabulary)
 
 
-async def _native(context: Context, upstream: Format, target: Target, transport: Transport, executor: Executor) -> int | None:
-    account = context.snapshot.accounts[target.provider.id][0]
+async def _native(context: Context, upstream: Format, attempt: Attempt, transport: Transport, executor: Executor) -> int | None:
+    target = attempt.target
     call = executor.prepare(
         target.provider,
-        account,
+        attempt.account,
         context.envelope.splice(upstream.adjust(context.envelope, target.profile)),
         context.snapshot.settings,
         model=target.profile.model,

@@ -14,7 +14,8 @@ from omniroute.gateway.queue import Lines
 from omniroute.routing.facts import Capability, Facts
 from omniroute.routing.health import Health, Lease
 from omniroute.routing.plan import Attempt, Plan
-from omniroute.routing.resolve import Leaf, Resolution, resolve
+from omniroute.routing.resolve import Group, Leaf, Resolution, Target, resolve
+from omniroute.routing.snapshot import Snapshot
 from omniroute.routing.state import Block
 from omniroute.upstream.call import Headers
 from omniroute.upstream.quota_headers import windows_from_headers
@@ -75,8 +76,9 @@ class Dispatch:
             attempt = course.plan.next(self._clock.now())
             if attempt is not None:
                 if attempt.delay > 0:
-                    await self._sleep(course, attempt.delay)
+                    await self._sleep(context, course, attempt.delay)
                 course.lease = self.lease(attempt)  # at once: what let it pass holds for this moment
+                context.attempt = attempt
                 return attempt
             busy = self._busy(course)
             if busy is None:
@@ -91,6 +93,14 @@ class Dispatch:
     def failed(self, course: Course, attempt: Attempt, fault: Fault) -> None:
         """A try came to nothing, and the client has seen nothing of it."""
         course.plan.failed(attempt, fault, self._clock.now())
+
+    def warm(self, session: str, attempt: Attempt) -> bool:
+        """The session's prompt cache is with the attempt's account."""
+        return self.health.affinity(session, attempt.target.provider.id, self._clock.now()) == attempt.account.id
+
+    def waited(self, attempt: Attempt, seconds: float) -> None:
+        """The attempt was given up, unpunished, after so long without a token: that much is known of its target's speed."""
+        self.health.waited(attempt.target, seconds)
 
     # -- one try -------------------------------------------------------------------------------------------------------
 
@@ -135,6 +145,22 @@ class Dispatch:
         self.health.succeeded(target, account, now, ttft=ttft, usage_tokens=tokens, started=lease.started)
         if context.session is not None:
             self.health.bind(context.session, target.provider.id, account.id, now)
+
+    def foresee(self, context: Context) -> Attempt:
+        """Who would be asked now, where nobody is to be asked yet: the first target where nobody can serve. Raises
+        ModelNotFound, Forbidden."""
+        resolution = resolve(context.snapshot, context.model, context.grant)
+        root = resolution.root
+        if isinstance(root, Leaf) and not resolution.chain and len(root.accounts) == 1:
+            return Attempt(target=root.target, account=root.accounts[0])
+        facts = self._facts(context, resolution)
+        return self._plan(context, resolution, facts).next() or _first(root)
+
+    def choose(self, snapshot: Snapshot, model: str) -> Target:
+        """Likewise, of a request of which only its model is known."""
+        resolution = resolve(snapshot, model)
+        plan = Plan(resolution, snapshot, self.health, None, self._clock.now(), self._rng)
+        return (plan.next() or _first(resolution.root)).target
 
     def describe(self) -> dict[str, object]:
         return {**self.health.describe(self._clock.now()), "lines": self.lines.describe()}
@@ -183,12 +209,23 @@ class Dispatch:
             told = course.plan.exhausted(self._clock.now())
             raise told if isinstance(told, TooManyRequests) and told.retry_after else refused from None
         finally:
-            course.queue_ms = (course.queue_ms or 0.0) + (self._clock.monotonic() - began) * 1000
+            self._waited(context, course, began)
 
-    async def _sleep(self, course: Course, seconds: float) -> None:
+    async def _sleep(self, context: Context, course: Course, seconds: float) -> None:
         began = self._clock.monotonic()
         await self._pause(seconds)
-        course.queue_ms = (course.queue_ms or 0.0) + (self._clock.monotonic() - began) * 1000
+        self._waited(context, course, began)
+
+    def _waited(self, context: Context, course: Course, began: float) -> None:
+        context.queued += self._clock.monotonic() - began
+        course.queue_ms = context.queued * 1000
+
+
+def _first(node: Leaf | Group) -> Attempt:
+    """The first as written."""
+    while isinstance(node, Group):
+        node = (*node.members, *node.fallback)[0]
+    return Attempt(target=node.target, account=node.accounts[0])
 
 
 def _needs(context: Context) -> frozenset[Capability]:

@@ -14,13 +14,29 @@ JSON_TYPE = ("content-type", "application/json")
 
 
 def decision_headers(context: Context, attempt: Attempt) -> list[tuple[str, str]]:
-    """Who serves this answer, for the caller's eyes."""
+    """Who serves this answer, why, and how long that took until now, for the caller's eyes.
+
+    ``overhead-ms`` is our own share of the time: all of it but the standing in line and the waiting for upstreams.
+    """
+    target = attempt.target
     headers = [
-        ("x-omniroute-provider", attempt.target.provider.id),
-        ("x-omniroute-model", attempt.target.model),
+        ("x-omniroute-provider", target.provider.id),
+        ("x-omniroute-model", target.model),
         ("x-omniroute-decision", context.decision),
         ("x-omniroute-attempts", str(context.attempts)),
     ]
+    if attempt.account.label:
+        headers.append(("x-omniroute-account", attempt.account.label))
+    if attempt.combo is not None:
+        headers.append(("x-omniroute-combo", attempt.combo))
+    upstream = context.upstream
+    if upstream is not None:
+        now, waited = upstream.read()
+        total = now - context.received
+        ours = max(0.0, total - waited - context.queued)
+        headers.append(("x-omniroute-overhead-ms", f"{ours * 1e3:.2f}"))
+        told = f"queue;dur={context.queued * 1e3:.1f}, upstream;dur={waited * 1e3:.1f}, total;dur={total * 1e3:.1f}"
+        headers.append(("server-timing", told))
     if context.ops is not None:
         headers.append(("x-omniroute-ops", str(len(context.ops))))
     return headers
@@ -37,8 +53,11 @@ def stream_headers(context: Context, extra: Sequence[tuple[str, str]]) -> list[t
     return [kind, ("cache-control", "no-cache"), ("x-accel-buffering", "no"), *extra]
 
 
-async def send_error(exchange: Exchange, format: Format, error: OmniRouteError, *, listed: bool = False) -> None:
-    """The error as a finished answer in ``format``'s dialect, with Retry-After where waiting helps. ``listed``: in an array."""
+async def send_error(
+    exchange: Exchange, format: Format, error: OmniRouteError, *, listed: bool = False, context: Context | None = None
+) -> None:
+    """The error as a finished answer in ``format``'s dialect, with Retry-After where waiting helps. ``listed``: in an array;
+    ``context``: the request, where it got so far: the headers say who was asked last."""
     status = format.error_status(error)
     headers = [JSON_TYPE]
     wait = error.retry_after if isinstance(error, (Fault, RequestError)) else None
@@ -46,5 +65,7 @@ async def send_error(exchange: Exchange, format: Format, error: OmniRouteError, 
         headers.append(("retry-after", str(max(1, int(wait + 0.999)))))
     if status == 401:
         headers.append(("www-authenticate", 'Bearer realm="OmniRoute"'))
+    if context is not None:
+        headers += opening_headers(context) if context.attempt is None else decision_headers(context, context.attempt)
     body = format.encode_error(error, exchange.request_id)
     await exchange.respond(status, headers, b"[%b]" % body if listed else body)

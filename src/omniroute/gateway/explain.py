@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from omniroute.core.registry import Registry
 from omniroute.gateway.steps.choices import choices_to_make
 from omniroute.gateway.steps.media import announced
 from omniroute.ir.request import ChatRequest
-from omniroute.routing.resolve import resolve
+from omniroute.routing.resolve import Target, resolve
 from omniroute.routing.snapshot import Snapshot
 from omniroute.translation.explain import is_lossy
 from omniroute.translation.format import Format
@@ -21,8 +22,16 @@ from omniroute.translation.ops import Op, note
 from omniroute.translation.request import read_request, translate_request, wants_stream
 
 
-def explain(formats: Registry[Format], snapshot: Snapshot, format_name: str, body: bytes, model: str | None) -> dict[str, Any]:
-    """The translation of ``body``, a request in ``format_name``, for ``model`` (None: the one the body names).
+def explain(
+    formats: Registry[Format],
+    snapshot: Snapshot,
+    format_name: str,
+    body: bytes,
+    model: str | None,
+    choose: Callable[[Snapshot, str], Target] | None = None,
+) -> dict[str, Any]:
+    """The translation of ``body``, a request in ``format_name``, for ``model`` (None: the one the body names). ``choose`` tells
+    which target a model name leads to now; without it the first as written.
 
     ``operations``: rule, JSON pointer, action, detail, and whether something is lost; ``body`` is what would be sent to
     ``model``, in ``upstream_format``; ``lossy`` says whether strict translation would refuse it. Raises BadRequest and
@@ -40,7 +49,7 @@ def explain(formats: Registry[Format], snapshot: Snapshot, format_name: str, bod
     name = model or envelope.model
     if not name:
         raise BadRequest("No model is named: give one, or a body that names it.", param="model")
-    target = resolve(snapshot, name).targets[0]
+    target = choose(snapshot, name) if choose is not None else resolve(snapshot, name).targets[0]
     upstream, profile = formats[target.format], target.profile
     stream = wants_stream(envelope, client)
     ops: list[Op] = []

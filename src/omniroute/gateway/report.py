@@ -8,7 +8,7 @@ from omniroute._fast.codec import Bridge
 from omniroute.core.errors import Fault
 from omniroute.core.ids import Clock
 from omniroute.core.ledger import LedgerRow, Outcome
-from omniroute.gateway.context import Context
+from omniroute.gateway.context import Context, Waiting
 from omniroute.gateway.ports import Recorder
 from omniroute.ir.response import Usage
 from omniroute.routing.plan import Attempt
@@ -23,11 +23,13 @@ class Report:
     """Collects while the try runs; :meth:`settle` writes it down.
 
     ``queue_ms`` and ``connect_ms`` may be set by whoever waits for a free place and for a connection; ``fault`` is what went
-    wrong. Implements ``gateway.ports.Running``.
+    wrong; ``upstream`` runs while something is waited for; ``hedge``: it runs beside another try; ``lost``: the other had an
+    answer first. Implements ``gateway.ports.Running``.
     """
 
     __slots__ = ("_answered", "_bridge", "_fallback", "_ttft", "_usage", "attempt", "began", "clock", "connect_ms",
-                 "context", "fault", "number", "queue_ms", "row_id", "upstream_format")  # fmt: skip
+                 "context", "fault", "hedge", "lost", "number", "queue_ms", "row_id", "upstream",
+                 "upstream_format")  # fmt: skip
 
     def __init__(self, context: Context, attempt: Attempt, upstream_format: str, clock: Clock) -> None:
         self.context = context
@@ -35,11 +37,16 @@ class Report:
         self.upstream_format = upstream_format
         self.clock = clock
         self.number = context.attempts
+        if context.upstream is None:
+            context.upstream = Waiting(clock)
+        self.upstream = context.upstream
         self.began = clock.monotonic()
         self.row_id = 0
         self.fault: Fault | None = None
         self.queue_ms: float | None = None
         self.connect_ms: float | None = None
+        self.hedge = False
+        self.lost = False
         self._fallback = context.failures > 0
         self._bridge: Bridge | None = None
         self._usage: Usage | None = None
@@ -84,6 +91,11 @@ class Report:
         """Seconds from the beginning of this try to its first useful event."""
         return None if self._ttft is None else self._ttft - (self.began - self.context.received)
 
+    @property
+    def running(self) -> float:
+        """Seconds since the beginning of this try."""
+        return self.clock.monotonic() - self.began
+
     def settle(self, recorder: Recorder, *, aborted: bool = False) -> LedgerRow:
         """Record the try. Call it once."""
         status = self.fault.http_status if self.fault is not None else 499 if aborted else 200
@@ -111,6 +123,7 @@ class Report:
             upstream_format=self.upstream_format,
             stream=context.stream,
             fallback=self._fallback,
+            hedge=self.hedge,
             status=status,
             outcome=outcome,
             error_kind=self.fault.kind if self.fault is not None else None,
@@ -145,10 +158,10 @@ class Report:
             return (
                 Usage(input=self.input_estimate(), output=_tokens(self.context.exchange.sent), estimated=True)
                 if self._answered
-                else _NOTHING
+                else self._unheard()
             )
         if not bridge.useful and not bridge.stopped:
-            return _NOTHING
+            return self._unheard()
         seen = bridge.usage
         cached, written, reasoning = max(0, seen.cached), max(0, seen.written), max(0, seen.reasoning)
         if bridge.stopped and seen.input >= 0 and seen.output >= 0:
@@ -162,6 +175,13 @@ class Report:
             reasoning=reasoning,
             estimated=True,
         )
+
+    def _unheard(self) -> Usage:
+        """Nothing useful came. Of one given up at work the prompt was read, and will be charged; of a refused one nothing was."""
+        if not self.lost:
+            return _NOTHING
+        told = -1 if self._bridge is None else self._bridge.usage.input
+        return Usage(input=told if told >= 0 else self.input_estimate(), estimated=True)
 
 
 def _log(row: LedgerRow) -> None:

@@ -18,7 +18,7 @@ from omniroute.gateway.addresses import AddressGate, AddressRules
 from omniroute.gateway.compaction import compact as ask_summary
 from omniroute.gateway.context import Context
 from omniroute.gateway.conversations import Conversations, Remembering, resume
-from omniroute.gateway.counting import count_tokens, target_of
+from omniroute.gateway.counting import count_tokens
 from omniroute.gateway.dispatch import Dispatch
 from omniroute.gateway.egress import JSON_TYPE, send_error
 from omniroute.gateway.ingress import admit, confine
@@ -154,6 +154,7 @@ class Gateway:
         self.in_flight += 1
         self._idle.clear()
         visit = Visit(self.gate)
+        context: Context | None = None
         try:
             context = await admit(
                 exchange, format, self._snapshot(), self._digest, self._clock, visit, model=model, stream=stream, array=array
@@ -165,6 +166,10 @@ class Gateway:
             put_system_prompts(context)
             if not await self._answered_idle(context):
                 await self.idempotency.run(context, self.pipeline.run)
+        except (RequestError, Fault) as error:
+            if context is None or exchange.started:
+                raise
+            await send_error(exchange, format, error, listed=array, context=context)
         finally:
             visit.close()
             self.in_flight -= 1
@@ -173,7 +178,7 @@ class Gateway:
 
     def _go_on(self, context: Context, history: History, *, compact: bool) -> None:
         """Take up an earlier response, and keep this one for a later request where the client lets us."""
-        native = target_of(context).format == context.format.name
+        native = self.dispatch.foresee(context).target.format == context.format.name
         resume(context, history, self.conversations, native=native and not compact)
         if compact or (not native and history.triggered(context.envelope.body)):
             ask_summary(context, history, self.conversations, alone=compact)
@@ -208,7 +213,7 @@ class Gateway:
             return False
         meta = StreamMeta(id=context.exchange.request_id, model=context.model, created=int(context.wall))
         body = format.idle(context.envelope, meta)
-        if body is None or target_of(context).format == format.name:
+        if body is None or self.dispatch.foresee(context).target.format == format.name:
             return False
         await context.exchange.respond(200, [("content-type", format.stream_type) if context.stream else JSON_TYPE], body)
         return True
@@ -221,10 +226,10 @@ class Gateway:
                 resume(context, format.history, self.conversations, native=False)
             if not format.model_in_url:  # there the counted request may stand inside of another
                 put_system_prompts(context)
-            target = target_of(context)
-            upstream = self.formats[target.format]
-            transport = self._transport_for(target.provider.carrier)
-            body = await count_tokens(context, upstream, target, transport, self._executor, self._vocabularies)
+            attempt = self.dispatch.foresee(context)
+            upstream = self.formats[attempt.target.format]
+            transport = self._transport_for(attempt.target.provider.carrier)
+            body = await count_tokens(context, upstream, attempt, transport, self._executor, self._vocabularies)
         finally:
             visit.close()
         await exchange.respond(200, [JSON_TYPE], body)

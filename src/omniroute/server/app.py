@@ -28,6 +28,7 @@ from omniroute.server.lazy_site import LazySite
 from omniroute.server.ledger import Ledger
 from omniroute.server.observing import Observing
 from omniroute.server.routes import Front
+from omniroute.server.routing_metrics import watch_routing
 from omniroute.storage.routing_state import RoutingStateRepository
 from omniroute.storage.usage import UsageRepository
 from omniroute.telemetry.recorder import Recorder
@@ -67,6 +68,7 @@ class OmniRoute:
             recorder=self._recorder,
             upstream=self._transports,
         )
+        watch_routing(self.observing.metrics, self.health, self.gateway.dispatch.lines.describe, clock)
         self.services = self._services(host, port)
         self.site = LazySite(self.services)
         self.front = Front(self.gateway, self.site, self.not_ready, installation.snapshot.settings.cors_origins)
@@ -144,6 +146,8 @@ class OmniRoute:
             explain=self._explain,
             status=self._status,
             metrics=self.observing.page,
+            health=self.health,
+            lines=self.gateway.dispatch.lines.describe,
             shutdown=self._request_shutdown,
             clock=self._clock,
             session_secret=installation.secrets.session,
@@ -167,7 +171,8 @@ class OmniRoute:
         return TestResult(**msgspec.structs.asdict(result))
 
     def _explain(self, format_name: str, body: dict[str, Any], model: str | None) -> dict[str, Any]:
-        return explain(registry(), self.installation.snapshot, format_name, json.dumps(body), model)
+        choose = self.gateway.dispatch.choose
+        return explain(registry(), self.installation.snapshot, format_name, json.dumps(body), model, choose)
 
     def _status(self) -> dict[str, Any]:
         return {

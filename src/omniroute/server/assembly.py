@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2s
 from typing import Any
 
 import msgspec
@@ -54,9 +55,10 @@ def build_snapshot(
     environ: Mapping[str, str],
     version: int,
     file: ConfigFile | None = None,
+    label_key: bytes = b"",
 ) -> tuple[Snapshot, tuple[Account, ...]]:
     """The snapshot, and every account there is, paused ones included. ``file`` is asked for combos, aliases and fallback chains
-    only; ConfigError about those."""
+    only; ConfigError about those. ``label_key`` makes the accounts' labels."""
     disabled = set(from_file.disabled)
     if not settings.demo_provider:
         disabled.update(p.id for p in catalogue.providers if p.wire == BUILTIN_WIRE)
@@ -73,6 +75,7 @@ def build_snapshot(
     if settings.environment_accounts:
         accounts += environment_accounts(merged, environ, lambda p: p.format in formats and auth.usable(p.auth))
     accounts += builtin_accounts(merged)
+    accounts = [msgspec.structs.replace(account, label=_label(account.id, label_key)) for account in accounts]
     snapshot = Snapshot(
         catalogue=merged,
         settings=settings,
@@ -83,6 +86,10 @@ def build_snapshot(
         version=version,
     )
     return with_routes(snapshot, file, stored.routes), tuple(accounts)
+
+
+def _label(account_id: str, key: bytes) -> str:
+    return blake2s(account_id.encode(), key=key[:32], person=b"account", digest_size=6).hexdigest()
 
 
 def _with_routing(catalogue: Catalogue, rows: Sequence[ProviderRoutingRow]) -> Catalogue:

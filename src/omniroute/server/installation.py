@@ -164,6 +164,7 @@ class Installation:
             environ=self.launch.environ,
             version=self._version,
             file=self.file,
+            label_key=self.secrets.session,
         )
         self._digests.clear()
 

@@ -56,7 +56,7 @@ async def preview_route(request: AdminRequest) -> Answer:
         stream=body.stream,
     )
     now = services.clock.now()
-    found = preview(services.snapshot(), services.view(), facts, now, random.Random(int(now)))
+    found = preview(services.snapshot(), services.health, facts, now, random.Random(int(now)))
     answer = msgspec.to_builtins(found)
     answer["left_out"] = [{"step": step, "reason": reason} for step, reason in found.left_out]
     return Answer(answer)
