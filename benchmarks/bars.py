@@ -153,6 +153,7 @@ BARS = (
     _bar(_JSON, "JSON passed through, CPU a request", 4, "x nginx", _ratio(_JSON, "cpu_us", "nginx")),
     Bar("JSON passed through, CPU a request", 1 / 8, "x Portkey", _beside(_JSON, "cpu_us", "portkey"), _PEERS),
     Bar("JSON passed through, CPU a request", 1 / 80, "x LiteLLM", _beside(_JSON, "cpu_us", "litellm"), _PEERS),
+    Bar("JSON passed through, CPU a request", 1 / 150, "x OmniRoute of npm", _beside(_JSON, "cpu_us", "omniroute-npm"), _PEERS),
     _bar(_PACED, "SSE passed through, paced, CPU a chunk", 1.6, "x nginx", _ratio(_PACED, "chunk_us", "nginx")),
     _bar(_BURST, "SSE burst of 500 chunks, CPU a stream", 1.2, "x nginx", _ratio(_BURST, "cpu_us", "nginx")),
     _bar(

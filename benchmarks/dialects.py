@@ -77,7 +77,7 @@ _CHAT = {
 
 def _chat_request(model: str, turns: Sequence[str], stream: bool) -> dict[str, Any]:
     messages = [{"role": role, "content": text} for role, text in _roles(turns)]
-    return {"model": model, **({"stream": True} if stream else {}), "messages": messages}
+    return {"model": model, "stream": stream, "messages": messages}
 
 
 def _chat_usage(tokens: int) -> dict[str, int]:
@@ -148,7 +148,7 @@ def _messages_events(texts: Sequence[str]) -> Events:
 
 def _responses_request(model: str, turns: Sequence[str], stream: bool) -> dict[str, Any]:
     items = [{"role": role, "content": text} for role, text in _roles(turns)]
-    return {"model": model, **({"stream": True} if stream else {}), "input": items, "store": False}
+    return {"model": model, "stream": stream, "input": items, "store": False}
 
 
 def _output_item(text: str | None) -> dict[str, Any]:

@@ -31,7 +31,7 @@ the load and the upstream on other cores than what is measured.
 - **nginx** is `proxy_pass` with buffering off and kept connections: what copying alone costs.
 
 Repeat all of it with `make bench ARGS="--docs"`, a part with the command of its line; `make bench-peers` installs and measures
-LiteLLM's proxy and Portkey's gateway beside it. `omniroute bench` measures your own server and providers.
+LiteLLM's proxy, Portkey's gateway and OmniRoute of npm beside it. `omniroute bench` measures your own server and providers.
 """
 
 

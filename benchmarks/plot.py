@@ -15,6 +15,7 @@ _COLOURS: Mapping[str, tuple[str, str]] = {  # light, dark
     "aiohttp": ("#bc4c00", "#db6d28"),
     "portkey": ("#8250df", "#ab7df8"),
     "litellm": ("#cf222e", "#f85149"),
+    "omniroute-npm": ("#9a6700", "#d29922"),
 }
 _OTHER = ("#1a7f37", "#3fb950")
 

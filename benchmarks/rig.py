@@ -46,7 +46,8 @@ class Upstream(NamedTuple):
 class Target(NamedTuple):
     """Somewhere load can go. ``translates``: it takes the client's dialect; the others are sent the upstream's.
 
-    ``pid`` is the root of its process tree, None when its cost is nobody's concern. ``prefixed``: models go by our nodes' names.
+    ``pid`` is the root of its process tree, None when its cost is nobody's concern. ``prefixed``: models go by our nodes' names,
+    ``prefix``: by this one.
     ``plain_only``: it knows the plain upstream alone; ``only_tls``: the one with TLS alone. ``gentle``: so slow that a few
     requests at a time must do.
     """
@@ -62,6 +63,7 @@ class Target(NamedTuple):
     plain_only: bool = False
     only_tls: bool = False
     gentle: bool = False
+    prefix: str = ""
 
     def takes(self, scenario: Scenario) -> bool:
         """Whether a run of the scenario against it means something."""
@@ -74,7 +76,7 @@ class Target(NamedTuple):
 
     def job(self, scenario: Scenario) -> Job:
         dialect = self.dialect(scenario)
-        model = f"mock:{scenario.script}"
+        model = f"{self.prefix}mock:{scenario.script}"
         if self.prefixed:
             model = f"{scenario.node}/{model}"
         host = f"127.0.0.1:{self.port}"
