@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
-from omniroute.core.errors import Fault, RequestError
+from msgspec.structs import replace
+
+from omniroute.core.errors import Fault, RequestError, UpstreamStatus
 from omniroute.core.ids import Clock
 from omniroute.core.registry import Registry
 from omniroute.gateway.attempt import Try
 from omniroute.gateway.context import Context
 from omniroute.gateway.dispatch import Dispatch
 from omniroute.gateway.heartbeat import Heartbeat, opening_bridge
+from omniroute.gateway.hedge import Hedging, Runner
 from omniroute.gateway.memory import Memory
 from omniroute.gateway.ports import ClientGone, Recorder
 from omniroute.gateway.prepare import Preparation, Prepared
@@ -22,12 +26,21 @@ from omniroute.gateway.steps.reasoning import Reasoning
 from omniroute.routing.health import Lease
 from omniroute.routing.plan import Attempt
 from omniroute.translation.format import Format
+from omniroute.translation.refused_thinking import refuses_thinking, without_thinking
 from omniroute.upstream.call import Transport
 from omniroute.upstream.executor import Executor
 from omniroute.upstream.fetch import Fetcher
 
 TransportFor = Callable[[str], Transport]
 T = TypeVar("T", bound=Try)
+
+
+def body_without_thinking(prepared: Prepared, upstream: Format, fault: UpstreamStatus) -> bytes | None:
+    """What to ask instead when ``fault`` says that proofs of thinking in the history are not good; None = it is another fault,
+    or there is nothing to take out."""
+    if not refuses_thinking(fault.upstream_status or 0, fault.message, fault.error_code):
+        return None
+    return without_thinking(prepared.translated.body, upstream)
 
 
 class Pipeline:
@@ -51,6 +64,7 @@ class Pipeline:
         self.memory = Memory(clock)
         self._preparation = Preparation(Reasoning(self.memory), Fetcher(lambda: transport_for("http"), executor))
         self.heartbeat = Heartbeat(clock)
+        self._hedging = Hedging(dispatch)
 
     async def run(self, context: Context) -> None:
         """Answer the request, or raise the error the client should see (nothing has been sent then)."""
@@ -67,7 +81,14 @@ class Pipeline:
 
     async def _serve(self, context: Context) -> None:
         course = self.dispatch.begin(context)
+        hedged = self._hedging.admits(context)
         while (attempt := await self.dispatch.next(context, course)) is not None:
+            patience = self._hedging.patience(context, attempt) if hedged else None
+            if patience is not None:
+                hedged = False  # one race a request
+                if await self._hedging.run(context, course, attempt, patience, partial(self._beside, context, course.queue_ms)):
+                    return
+                continue
             try:
                 await self.attempt(context, attempt, course.lease, queue_ms=course.queue_ms)
             except Fault as fault:
@@ -80,26 +101,50 @@ class Pipeline:
             return
         raise self.dispatch.give_up(course)
 
+    async def _beside(self, context: Context, queue_ms: float | None, attempt: Attempt, lease: Lease, runner: Runner) -> None:
+        """A try of a race."""
+        await self.attempt(context, attempt, lease, queue_ms=queue_ms, runner=runner)
+
     async def _fail_in_band(self, context: Context, error: Fault | RequestError) -> None:
         """Nothing came of a stream that keep-alives had begun: its client reads the error in it."""
         status = error.http_status if isinstance(error, Fault) else type(error).status
         await context.exchange.write(opening_bridge(context).fail(status, error.error_code, error.message))
         await context.exchange.finish()
 
-    async def attempt(self, context: Context, attempt: Attempt, lease: Lease | None, *, queue_ms: float | None = None) -> None:
-        """One try, recorded however it ends; several at once where the upstream cannot give several answers itself. ``lease``
-        None: nothing becomes known of the account by it."""
+    async def attempt(
+        self,
+        context: Context,
+        attempt: Attempt,
+        lease: Lease | None,
+        *,
+        queue_ms: float | None = None,
+        runner: Runner | None = None,
+    ) -> None:
+        """One try, recorded however it ends; several at once where the upstream cannot give several answers itself. Another
+        follows at once, without the thinking of earlier turns, when its proofs are all that was refused. ``lease`` None: nothing
+        becomes known of the account by it. ``runner``: its part in a race."""
         target, upstream = attempt.target, self._formats[attempt.target.format]
         count = self._choices(context, attempt, upstream)
         prepared = await self._preparation.prepare(context, target, upstream, alone=count > 1)
-        if count == 1:
+
+        async def ask(prepared: Prepared) -> None:
+            if count > 1:
+                branches = [self._make(Branch, context, attempt, upstream, prepared) for _ in range(count)]
+                await answer_jointly(branches, self._run)
+                return
             one = self._make(Try, context, attempt, upstream, prepared)
             one.report.queue_ms = queue_ms
-            one.lease = lease
+            one.lease, one.runner = lease, runner
+            one.report.hedge = runner is not None and runner.beside
             await self._run(one)
-        else:
-            branches = [self._make(Branch, context, attempt, upstream, prepared) for _ in range(count)]
-            await answer_jointly(branches, self._run)
+
+        try:
+            await ask(prepared)
+        except UpstreamStatus as fault:
+            body = None if context.committed else body_without_thinking(prepared, upstream, fault)
+            if body is None:
+                raise
+            await ask(prepared._replace(translated=replace(prepared.translated, body=body)))
 
     def _choices(self, context: Context, attempt: Attempt, upstream: Format) -> int:
         profile = attempt.target.profile
@@ -125,6 +170,9 @@ class Pipeline:
             self._tell(one)
             raise
         except (ClientGone, asyncio.CancelledError):
+            if one.runner is not None and one.runner.lost:
+                report.lost = True
+                self.dispatch.waited(one.attempt, report.running)
             report.settle(self._recorder, aborted=True)
             raise
         row = report.settle(self._recorder)

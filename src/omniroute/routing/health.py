@@ -164,6 +164,11 @@ class Health:
         if usage_tokens and account.limits is not NO_LIMITS:
             self._count(account, target.model, now, tokens=usage_tokens)
 
+    def waited(self, target: Target, seconds: float) -> None:
+        """A request was given up, through no fault of its account, after ``seconds`` without a token. Without those that were
+        too slow, the times of a target would be those of its quick answers only."""
+        self._latency.add(target.name, seconds)
+
     def failed(self, target: Target, account: Account, fault: Fault, now: float) -> None:
         """A try failed. What the client did wrong, or a provider without resilience, is not held against anybody."""
         provider = target.provider
