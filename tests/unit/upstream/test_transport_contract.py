@@ -41,9 +41,13 @@ from upstream.raw import (
 )
 
 TRANSPORTS = [
-    pytest.param((module, name), id=name)
-    for module, name in (("omniroute.upstream.httpx_transport", "HttpxTransport"), ("omniroute.upstream.pool", "PooledTransport"))
-    if importlib.util.find_spec(module) is not None
+    pytest.param((f"omniroute.upstream.{module}", name), id=name)
+    for module, name, library in (
+        ("httpx_transport", "HttpxTransport", "httpx"),
+        ("pool", "PooledTransport", "httptools"),
+        ("curl_transport", "CurlTransport", "curl_cffi"),  # an extra
+    )
+    if importlib.util.find_spec(library) is not None
 ]
 BODY = b'{"model":"m"}'
 Make = Callable[..., Transport]
