@@ -55,7 +55,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(data_dir: Path, config: str | None = None, **environ: str) -> AsyncIterator[Server]:
+async def serving(data_dir: Path, config: str | None = None, *, port: int = 0, **environ: str) -> AsyncIterator[Server]:
     """OmniRoute over ``data_dir``, configured by TOML text and environment variables. It neither tries again in place nor sits
     out cooldowns unless told to: tests do not sleep."""
     environ = {"OMNIROUTE_COMBO_RETRIES": "0", "OMNIROUTE_COOLDOWN_WAIT": "0", **environ}
@@ -65,7 +65,7 @@ async def serving(data_dir: Path, config: str | None = None, **environ: str) -> 
         path.write_text(config)
     launch = Launch(flags={"data_dir": str(data_dir)}, environ=environ, config=path)
     async with AsyncExitStack() as stack:
-        sock = stack.enter_context(bind("127.0.0.1", 0))
+        sock = stack.enter_context(bind("127.0.0.1", port))
         port = sock.getsockname()[1]
         app = await stack.enter_async_context(await OmniRoute.open(launch, SystemClock(), port=port))
         listener = Listener(app.front, [sock], drain=app.drain, busy=app.busy, settled=app.settled, deadline=5)
