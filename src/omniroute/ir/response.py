@@ -29,10 +29,21 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
         return self.input + self.output
 
 
-class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer (one choice). ``extra`` holds raw fields only ``origin`` knows, such as logprobs or fingerprints.
+class TokenLogprob(msgspec.Struct, frozen=True, kw_only=True):
+    """One token of an answer and the natural logarithm of its probability. ``spelled`` are its bytes where they are known,
+    ``top`` the likeliest tokens at its place."""
 
-    ``choices`` holds further answers when the client asked for several (n > 1); usage counts them all.
+    token: str
+    logprob: float
+    spelled: bytes | None = None
+    top: tuple[TokenLogprob, ...] = ()
+
+
+class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer (one choice). ``extra`` holds raw fields only ``origin`` knows, such as fingerprints.
+
+    ``logprobs`` are those of the text. ``choices`` holds further answers when the client asked for several (n > 1); usage counts
+    them all.
     """
 
     origin: str
@@ -44,5 +55,6 @@ class ChatResponse(msgspec.Struct, frozen=True, kw_only=True):
     created: int = 0
     stop_sequence: str | None = None
     service_tier: str | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
     choices: tuple[ChatResponse, ...] = ()
     extra: dict[str, Any] = {}

@@ -13,6 +13,7 @@ from omniroute.translation.answers import bad_answer, count, restore_calls, sett
 from omniroute.translation.format import StreamMeta
 from omniroute.translation.formats.gemini.fields import NAME, plain_base64
 from omniroute.translation.formats.gemini.grounding import with_citations
+from omniroute.translation.formats.gemini.logprobs import read_result, write_result
 from omniroute.translation.formats.gemini.parts import SIGNATURE, encode_call, encode_media
 from omniroute.translation.formats.gemini.rules import RULES
 from omniroute.translation.media import canonical_mime, kind_of
@@ -96,7 +97,9 @@ def _decode_candidate(candidate: dict[str, Any], fields: dict[str, Any]) -> Chat
     stop: StopReason = "filter" if reason in _WITHHELD else "length" if reason == "MAX_TOKENS" else "stop"
     content = with_citations(tuple(parts), candidate.get("groundingMetadata"))
     extra = {key: candidate[key] for key in _RAW if candidate.get(key) is not None}
-    return _answer(fields, content, settle_stop(stop, content), None, extra)
+    answer = _answer(fields, content, settle_stop(stop, content), None, extra)
+    logprobs = read_result(candidate.get("logprobsResult"))
+    return replace(answer, logprobs=logprobs) if logprobs else answer
 
 
 def _add_part(item: dict[str, Any], parts: list[Part]) -> None:
@@ -177,7 +180,9 @@ def _encode_candidate(response: ChatResponse, index: int, meta: StreamMeta) -> d
         "finishReason": _WORDS.get(stop, "STOP"),
         "index": index,
     }
-    return candidate | answer.extra if answer.origin == NAME else candidate
+    if answer.origin == NAME:
+        return candidate | answer.extra
+    return candidate | {"logprobsResult": write_result(answer.logprobs)} if answer.logprobs else candidate
 
 
 def _encode_parts(answer: ChatResponse) -> list[dict[str, Any]]:

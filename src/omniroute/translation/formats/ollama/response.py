@@ -13,6 +13,7 @@ from omniroute.translation.calls import arguments_text
 from omniroute.translation.format import StreamMeta
 from omniroute.translation.formats.ollama.messages import NAME, encode_call
 from omniroute.translation.formats.ollama.rules import RULES
+from omniroute.translation.logprobs import read_logprobs, write_logprobs
 from omniroute.translation.media import canonical_mime, omitted
 
 
@@ -33,6 +34,7 @@ def decode_response(body: bytes) -> ChatResponse:
         parts=parts,
         stop=settle_stop(stop, parts),
         usage=_decode_usage(fields),
+        logprobs=read_logprobs(fields.get("logprobs")),
     )
 
 
@@ -79,7 +81,10 @@ def encode_response(response: ChatResponse, meta: StreamMeta) -> bytes:
         message["thinking"] = thinking
     if calls:
         message["tool_calls"] = calls
-    return write_answer({"message": message}, answer, meta)
+    content: dict[str, Any] = {"message": message}
+    if answer.logprobs:
+        content["logprobs"] = write_logprobs(answer.logprobs)
+    return write_answer(content, answer, meta)
 
 
 def write_answer(content: dict[str, Any], answer: ChatResponse, meta: StreamMeta) -> bytes:

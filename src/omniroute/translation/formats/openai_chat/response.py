@@ -15,6 +15,7 @@ from omniroute.translation.format import StreamMeta
 from omniroute.translation.formats.openai_chat.parts import NAME
 from omniroute.translation.formats.openai_chat.rules import RULES
 from omniroute.translation.formats.openai_chat.tools import encode_call
+from omniroute.translation.logprobs import read_logprobs, write_logprobs
 from omniroute.translation.media import data_url, read_data_url
 from omniroute.translation.parts import plain_text
 
@@ -59,6 +60,7 @@ def _decode_choice(choice: Any, fields: dict[str, Any]) -> ChatResponse:
         stop=stop,
         created=created,
         service_tier=string(fields, "service_tier") or None,
+        logprobs=read_logprobs(logprobs.get("content")) if isinstance(logprobs, dict) else (),
         extra={"logprobs": logprobs} if isinstance(logprobs, dict) else {},
     )
 
@@ -193,8 +195,15 @@ def _encode_choice(response: ChatResponse, index: int, meta: StreamMeta) -> dict
         "index": index,
         "message": _encode_message(answer, refusal),
         "finish_reason": _finish(answer, refusal),
-        "logprobs": answer.extra.get("logprobs"),
+        "logprobs": _logprobs(answer),
     }
+
+
+def _logprobs(answer: ChatResponse) -> dict[str, Any] | None:
+    """Of a Chat upstream as they came, the refusal's among them."""
+    if answer.origin == NAME:
+        return answer.extra.get("logprobs")
+    return {"content": write_logprobs(answer.logprobs), "refusal": None} if answer.logprobs else None
 
 
 def _finish(answer: ChatResponse, refusal: str) -> str:

@@ -12,6 +12,7 @@ from omniroute.translation.format import StreamMeta
 from omniroute.translation.formats.openai_responses.calls import call_item
 from omniroute.translation.formats.openai_responses.echo import client_tools
 from omniroute.translation.formats.openai_responses.rules import NAME, RULES
+from omniroute.translation.logprobs import write_logprobs
 from omniroute.translation.media import omitted
 from omniroute.translation.signatures import wrap
 
@@ -36,7 +37,19 @@ def encode_output(response: ChatResponse, meta: StreamMeta) -> list[dict[str, An
         if item is not None:
             items.append(item)
             message = None
+    _add_logprobs(items, response)
     return items
+
+
+def _add_logprobs(items: list[dict[str, Any]], response: ChatResponse) -> None:
+    """With the first text: which of several parts a token belongs to is not known."""
+    if not response.logprobs:
+        return
+    for item in items:
+        for part in item.get("content", ()) if item["type"] == "message" else ():
+            if part["type"] == "output_text":
+                part["logprobs"] = write_logprobs(response.logprobs)
+                return
 
 
 def _item(kind: str, item_id: str, **fields: Any) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from typing import Any
 
 from omniroute.core import json
 from omniroute.ir.request import Opaque, Part, Refusal, Text, Thinking, ToolCall
-from omniroute.ir.response import ChatResponse, StopReason, Usage
+from omniroute.ir.response import ChatResponse, StopReason, TokenLogprob, Usage
 from omniroute.translation.answers import answer_object, bad_answer, count, settle_stop, string
 from omniroute.translation.calls import arguments_text
 from omniroute.translation.format import StreamMeta
 from omniroute.translation.formats.openai_responses.echo import echo
 from omniroute.translation.formats.openai_responses.output import encode_output
 from omniroute.translation.formats.openai_responses.rules import NAME
+from omniroute.translation.logprobs import read_logprobs
 
 _REASONS: dict[str, StopReason] = {"max_output_tokens": "length", "content_filter": "filter"}
 _CUT: dict[StopReason, str] = {"length": "max_output_tokens", "context": "max_output_tokens", "filter": "content_filter"}
@@ -40,7 +41,15 @@ def decode_response(body: bytes) -> ChatResponse:
         usage=decode_usage(fields.get("usage")),
         created=count(fields, "created_at"),
         service_tier=string(fields, "service_tier") or None,
+        logprobs=tuple(entry for item in output for entry in _logprobs(item)),
     )
+
+
+def _logprobs(item: Any) -> tuple[TokenLogprob, ...]:
+    content = item.get("content") if isinstance(item, dict) else None
+    if not isinstance(content, list):
+        return ()
+    return tuple(entry for part in content if isinstance(part, dict) for entry in read_logprobs(part.get("logprobs")))
 
 
 def gathered(event: bytes) -> bytes | None:
