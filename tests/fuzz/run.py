@@ -134,7 +134,7 @@ def fuzz(name: str, seconds: int) -> Result:
     text = log.read_text(errors="replace")
     executions = re.findall(r"number_of_executed_units: (\d+)", text) or re.findall(r"^#(\d+)", text, re.MULTILINE) or ["0"]
     edges = re.findall(r" cov: (\d+)", text) or ["0"]
-    made = sorted(path for path in found.iterdir() if path not in before)
+    made = sorted(path for path in found.iterdir() if path not in before and path.name.startswith(f"{name}-"))
     return Result(name, time.monotonic() - begun, int(executions[-1]), int(edges[-1]), made, status)
 
 

@@ -101,11 +101,11 @@ cdef class Bridge:
         whole = base == p and given == 0 and until == n
         if not whole:
             put_bytes(&self.out, base + given, until - given)
-        if decoder.done and splitter.after_return and until > 1 and base[until - 2] == c'\n':
+        if decoder.done and until > 1 and base[until - 1] == c'\r' and base[until - 2] == c'\n':
             if whole:
                 put_bytes(&self.out, p, n)
                 whole = False
-            put_bytes(&self.out, b"\n", 1)      # the read was cut within the last CRLF, and nothing further is handed on
+            put_bytes(&self.out, b"\n", 1)      # perhaps cut within the last CRLF, and nothing further is handed on
         splitter.detach()
         if splitter.oversized and not decoder.done:
             decoder.check_size()
