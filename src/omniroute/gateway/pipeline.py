@@ -182,6 +182,7 @@ class Pipeline:
         """Routing learns from it."""
         if one.lease is not None:
             report = one.report
-            self.dispatch.done(one.context, one.lease, fault=report.fault, ttft=report.waited, tokens=tokens)
+            waited = report.waited if one.context.stream else None  # a whole answer takes as long as it is long
+            self.dispatch.done(one.context, one.lease, fault=report.fault, ttft=waited, tokens=tokens)
             if one.refusal is not None:
                 self.dispatch.read_headers(one.attempt, one.refusal)
