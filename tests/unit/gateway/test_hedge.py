@@ -28,6 +28,12 @@ def by_account(**answers: Answer) -> Any:
     return lambda sent: answers[sent.account.replace("-", "")]
 
 
+async def turns() -> None:
+    """Let everything happen that can happen by itself."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 def outcomes(wired: Wired) -> dict[str, tuple[str, bool]]:
     return {row.account_id or "": (row.outcome, row.hedge) for row in wired.ledger.rows}
 
@@ -65,8 +71,8 @@ async def test_the_upstream_that_lost_is_left_before_the_other_has_delivered() -
     asked = asyncio.ensure_future(wired.ask("p/m", client))
     await wired.transport.arrived(2)
     await wired.transport.sent[0].closed.wait()
-    while wired.health.in_flight("p-1"):
-        await asyncio.sleep(0)
+    await turns()
+    assert wired.health.in_flight("p-1") == 0
     assert not asked.done()
     assert wired.health.in_flight("p-2") == 1
     more.set()
@@ -118,8 +124,8 @@ async def test_a_first_that_fails_leaves_the_second_as_the_next_try() -> None:
     asked = asyncio.ensure_future(wired.ask("c", client))
     await wired.transport.arrived(2)
     broken.set()
-    while wired.health.in_flight("p-1"):
-        await asyncio.sleep(0)
+    await turns()
+    assert wired.health.in_flight("p-1") == 0
     assert not asked.done()
     assert len(wired.transport.sent) == 2
     good.set()
@@ -183,8 +189,8 @@ async def test_a_second_whose_window_is_too_small_does_not_end_the_first() -> No
     wired.transport.answers = by_account(p1=Answer(told("first"), head=gate), q1=refused(413, "prompt is too long"))
     asked = asyncio.ensure_future(wired.ask("c", client))
     await wired.transport.arrived(2)
-    while wired.health.in_flight("q-1"):
-        await asyncio.sleep(0)
+    await turns()
+    assert wired.health.in_flight("q-1") == 0
     gate.set()
     await asked
     assert client.said == "first"
@@ -237,8 +243,7 @@ async def test_no_second_try_for_a_whole_answer() -> None:
 async def _alone(wired: Wired, client: Client, gate: asyncio.Event, **more: Any) -> None:
     asked = asyncio.ensure_future(wired.ask("p/m", client, **more))
     await wired.transport.arrived(1)
-    for _ in range(20):
-        await asyncio.sleep(0)
+    await turns()
     gate.set()
     await asked
     assert [sent.account for sent in wired.transport.sent] == ["p-1"]
@@ -256,8 +261,7 @@ async def test_a_warm_prompt_cache_is_waited_for() -> None:
         )
         asked = asyncio.ensure_future(wired.ask("p/m", client))
         await wired.transport.arrived(1)
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await turns()
         assert len(wired.transport.sent) == expected, warm
         gate.set()
         await asked
