@@ -64,6 +64,7 @@ export function takeOverLinks(): void {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const link = (event.target as Element | null)?.closest?.("a");
     if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
+    if (link.getAttribute("href")?.startsWith("#")) return; // a place within the page
     if (link.pathname.startsWith("/api/") || link.pathname.startsWith("/v1")) return;
     event.preventDefault();
     go(link.pathname + link.search + link.hash);
