@@ -19,13 +19,14 @@ import hashlib
 import importlib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from omniroute.core.errors import ConfigError
+from omniroute.core.proxy_url import checked_proxy
 from omniroute.core.settings import SETTINGS, parse, suggestion
 from omniroute.core.toml_lines import KeyPath, key_lines
 
@@ -36,12 +37,19 @@ _KEYRING_SERVICE = "omniroute"
 
 
 class FileKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A client API key that the file states. ``models`` and ``providers`` limit it; empty means no limit."""
+    """A client API key that the file states. ``models``, ``combos`` and ``providers`` limit it; empty means no limit; likewise
+    ``rpm`` (requests per minute) and ``streams`` (open at once). ``proxy`` carries its calls."""
 
     name: str
     key: str
     models: tuple[str, ...] = ()
+    combos: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
+    rpm: int | None = None
+    streams: int | None = None
+    system_prompt: str | None = None
+    system_prompt_position: Literal["prepend", "append", "replace"] = "prepend"
+    proxy: str | None = None
 
     def __repr__(self) -> str:
         return f"FileKey(name={self.name!r})"
@@ -216,30 +224,59 @@ def _map(file: ConfigFile, content: Mapping[str, Any], name: str) -> dict[str, A
     return given
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _is_rate(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+_KEY_FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("key", "name", "system_prompt", "proxy"), ("text", _is_text)),
+    **dict.fromkeys(("models", "combos", "providers"), ("a list of texts", _is_texts)),
+    **dict.fromkeys(("rpm", "streams"), ("a positive whole number", _is_rate)),
+    "system_prompt_position": ("prepend, append or replace", ("prepend", "append", "replace").__contains__),
+}
+
+
 def _key(file: ConfigFile, name: str, table: Mapping[str, Any], environ: Mapping[str, str]) -> FileKey:
     at = ("keys", name)
-    fields = ("key", "name", "models", "providers")
-    for field in table:
-        if field not in fields:
-            raise file.error(f"unknown key {field!r}{suggestion(field, list(fields))}", *at, field)
-    for field in ("key", "name"):
-        if not isinstance(table.get(field, ""), str):
-            raise file.error(f"{field} must be text", *at, field)
-    for field in ("models", "providers"):
-        given = table.get(field, [])
-        if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
-            raise file.error(f"{field} must be a list of texts", *at, field)
+    for field, value in table.items():
+        if field not in _KEY_FIELDS:
+            raise file.error(f"unknown key {field!r}{suggestion(field, list(_KEY_FIELDS))}", *at, field)
+        wanted, fits = _KEY_FIELDS[field]
+        if not fits(value):
+            raise file.error(f"{field} must be {wanted}", *at, field)
     if not table.get("key"):
         raise file.error("key is missing: write env:NAME, file:PATH, keyring:NAME or the key itself", *at)
-    try:
-        secret = resolve_secret(table["key"], environ, file.path.parent)
-    except ConfigError as error:
-        raise file.error(f"key: {error.message}", *at, "key") from None
-    if len(secret) < _KEY_LENGTH:
+    secrets: dict[str, str] = {}
+    for field in ("key", "proxy"):
+        if field in table:
+            try:
+                secrets[field] = resolve_secret(table[field], environ, file.path.parent)
+            except ConfigError as error:
+                raise file.error(f"{field}: {error.message}", *at, field) from None
+    if "proxy" in secrets:
+        try:
+            secrets["proxy"] = checked_proxy(secrets["proxy"], "proxy")
+        except ConfigError as error:
+            raise file.error(error.message, *at, "proxy") from None
+    if len(secrets["key"]) < _KEY_LENGTH:
         raise file.error(f"key: an API key needs at least {_KEY_LENGTH} characters", *at, "key")
     return FileKey(
         name=table.get("name") or name,
-        key=secret,
+        key=secrets["key"],
+        proxy=secrets.get("proxy"),
         models=tuple(table.get("models", ())),
+        combos=tuple(table.get("combos", ())),
         providers=tuple(table.get("providers", ())),
+        rpm=table.get("rpm"),
+        streams=table.get("streams"),
+        system_prompt=table.get("system_prompt"),
+        system_prompt_position=table.get("system_prompt_position", "prepend"),
     )

@@ -194,6 +194,16 @@ def _grants(keys: Iterable[ApiKey], file_keys: Iterable[tuple[FileKey, bytes]]) 
     }
     for given, digest in file_keys:
         grants[digest] = KeyGrant(
-            id=f"file-{given.name}", name=given.name, digest=digest, models=given.models, providers=given.providers
+            id=f"file-{given.name}",
+            name=given.name,
+            digest=digest,
+            models=given.models,
+            combos=given.combos,
+            providers=given.providers,
+            rpm=given.rpm,
+            streams=given.streams,
+            system_prompt=given.system_prompt,
+            system_prompt_position=given.system_prompt_position,
+            proxy=None if given.proxy is None else Secret(given.proxy),
         )
     return grants

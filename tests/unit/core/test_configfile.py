@@ -210,3 +210,37 @@ class TestSecrets:
             resolve_secret("keyring:x", {})
         with pytest.raises(ConfigError, match="the keyring cannot be read: it is locked"):
             resolve_secret("keyring:locked", {})
+
+
+def test_keys_have_all_their_limits(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(
+        '[keys.ci]\nkey = "0123456789abcdef"\ncombos = ["night"]\nrpm = 30\nstreams = 2\nsystem_prompt = "Be brief."\n'
+        'system_prompt_position = "append"\nproxy = "env:WAY"\n'
+    )
+    (key,) = read_config(path, {"WAY": "socks5h://me:hunter2@p.test"}).keys
+    assert (key.combos, key.rpm, key.streams, key.system_prompt) == (("night",), 30, 2, "Be brief.")
+    assert (key.system_prompt_position, key.proxy) == ("append", "socks5://me:hunter2@p.test")
+    assert "hunter2" not in repr(key)
+
+
+@pytest.mark.parametrize(
+    ("line", "about"),
+    [
+        ("rpm = 0", "rpm must be a positive whole number"),
+        ("streams = true", "streams must be a positive whole number"),
+        ('system_prompt_position = "beside"', "prepend, append or replace"),
+        ("system_prompt_position = [1]", "prepend, append or replace"),
+        ('proxy = "ftp://p.test"', "proxy"),
+        ('proxy = "env:MISSING"', "MISSING"),
+        ("combos = [1]", "list of texts"),
+        ("rpms = 1", "did you mean 'rpm'"),
+    ],
+)
+def test_limits_of_keys_that_are_none_name_their_line(tmp_path: Path, line: str, about: str) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(f'[keys.ci]\nkey = "0123456789abcdef"\n{line}\n')
+    with pytest.raises(ConfigError) as wrong:
+        read_config(path, {})
+    assert wrong.value.message.startswith(f"{path}:3: ")
+    assert about in wrong.value.message
