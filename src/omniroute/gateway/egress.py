@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from omniroute.core.errors import Fault, OmniRouteError, RequestError
 from omniroute.gateway.context import Context
 from omniroute.gateway.ports import Exchange
-from omniroute.routing.plan import Attempt
+from omniroute.routing.plan import FIRST_CHOICE, Attempt
 from omniroute.translation.format import Format
 
 JSON_TYPE = ("content-type", "application/json")
+
+
+def decision_of(context: Context, attempt: Attempt) -> str:
+    """How the model's name was understood and, where it was not the first choice, why this target was asked."""
+    return context.decision if attempt.reason == FIRST_CHOICE else f"{context.decision}; {attempt.reason}"
 
 
 def decision_headers(context: Context, attempt: Attempt) -> list[tuple[str, str]]:
@@ -22,7 +27,7 @@ def decision_headers(context: Context, attempt: Attempt) -> list[tuple[str, str]
     headers = [
         ("x-omniroute-provider", target.provider.id),
         ("x-omniroute-model", target.model),
-        ("x-omniroute-decision", context.decision),
+        ("x-omniroute-decision", decision_of(context, attempt)),
         ("x-omniroute-attempts", str(context.attempts)),
     ]
     if attempt.account.label:

@@ -9,6 +9,7 @@ from omniroute.core.errors import Fault
 from omniroute.core.ids import Clock
 from omniroute.core.ledger import LedgerRow, Outcome
 from omniroute.gateway.context import Context, Waiting
+from omniroute.gateway.egress import decision_of
 from omniroute.gateway.ports import Recorder
 from omniroute.ir.response import Usage
 from omniroute.routing.plan import Attempt
@@ -118,7 +119,7 @@ class Report:
             provider=target.provider.id,
             model=target.model,
             combo=attempt.combo,
-            decision=context.decision,
+            decision=decision_of(context, attempt),
             client_format=context.format.name,
             upstream_format=self.upstream_format,
             stream=context.stream,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from omniroute.routing.quota import Window
 
 MAX_ACCOUNTS = 3
+FIRST_CHOICE = "first choice"
 LONGEST_HINT = 10.0
 """Seconds: a longer wait than this, stated by the upstream, is not sat out in place."""
 _LEAST_DELAY, _MORE_DELAY = 0.5, 1.0
@@ -42,7 +43,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     retry: int = 0
     probe: bool = False
     delay: float = 0.0
-    reason: str = "first choice"
+    reason: str = FIRST_CHOICE
 
 
 class Plan:
@@ -76,7 +77,7 @@ class Plan:
         self._candidates = Candidates(snapshot, self._view, facts or Facts(model=resolution.name), now, self._rng)
         self._patience = patience
         self._now = now
-        self._reason = "first choice"
+        self._reason = FIRST_CHOICE
         self._again: Attempt | None = None
         self._left: list[Leaf] = []
         self._over = False
