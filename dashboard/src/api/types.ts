@@ -104,3 +104,63 @@ export interface Totals {
 }
 
 export const TIERS: Record<Tier, string> = { subscription: "Subscription", api_key: "API key", cheap: "Cheap", free: "Free" };
+
+/** One step of a combo or a chain: a model or another combo. What is not said is left out. */
+export interface Step {
+  model?: string;
+  combo?: string;
+  account?: string;
+  weight?: number;
+  /** Seconds to the first token. */
+  timeout?: number;
+  retries?: number;
+  tags?: string[];
+}
+
+export interface Combo {
+  id: string;
+  name: string;
+  strategy: string | null;
+  options: Record<string, unknown>;
+  steps: (Step | string)[];
+  fallback: (Step | string)[];
+  timeout: number | null;
+  retries: number | null;
+  source: "stored" | "file" | "builtin";
+  read_only: boolean;
+  problems: string[];
+}
+
+export interface StrategyField {
+  name: string;
+  type: "integer" | "number" | "boolean" | "text";
+  default: unknown;
+  help: string;
+  minimum: number | null;
+  maximum: number | null;
+  choices: string[];
+}
+
+export interface Strategy {
+  name: string;
+  help: string;
+  affine: boolean;
+  fields: StrategyField[];
+}
+
+/** A model of the catalogue, `id` as clients ask for it. */
+export interface CatalogueModel {
+  id: string;
+  provider: string;
+  model: string;
+  name: string;
+  kind: string;
+  connected: boolean;
+  context: number | null;
+  output: number | null;
+  tools: boolean | null;
+  vision: boolean | null;
+  reasoning: boolean | null;
+  input_price: number | null;
+  output_price: number | null;
+}
