@@ -24,6 +24,7 @@ from omniroute.workbench.bench import bench as run_bench
 
 KEY_VARIABLE = "OMNIROUTE_API_KEY"
 _KEY_SECONDS = 3600
+_WORDS = ("min", "p50", "p99", "max")
 _FIGURES = (
     ("first token ms", "first_ms"),
     ("whole answer ms", "total_ms"),
@@ -41,6 +42,7 @@ _FIGURES = (
     examples=(
         "omniroute bench demo/echo",
         "omniroute bench demo/echo --requests 50 --concurrency 4 --json",
+        "omniroute bench demo/echo --compare",
         "omniroute bench --history",
     ),
 )
@@ -52,6 +54,7 @@ _FIGURES = (
 @click.option(
     "--timeout", type=click.FloatRange(min=0, min_open=True), default=120.0, show_default=True, help="Seconds for one answer."
 )
+@click.option("--compare", is_flag=True, help="Show the ratio to the run before it, of the same model and concurrency.")
 @click.option("--history", is_flag=True, help="Show the earlier runs (of MODEL) and send nothing.")
 @pass_state
 @click.pass_context
@@ -64,6 +67,7 @@ def bench(
     prompt: str,
     max_tokens: int,
     timeout: float,
+    compare: bool,
     history: bool,
 ) -> None:
     if history:
@@ -83,8 +87,14 @@ def bench(
         )
         with _key(state, client) as key:
             report = asyncio.run(_measure(plan, key))
+    then = bench_history.before(bench_history.read(state.data_path()), report) if compare else None
     bench_history.append(state.data_path(), report)
-    state.emit(msgspec.to_builtins(report), _text(report))
+    told = msgspec.to_builtins(report)
+    if then is not None:
+        told["compared"] = {"started_at": then.started_at, "ratios": bench_history.ratios(report, then)}
+    state.emit(told, _text(report, then))
+    if compare and then is None:
+        state.note("There is no run before it to compare with.")
     if report.stopped is not None:
         state.note(f"Stopped early: {report.stopped}")
     if not report.answered:
@@ -121,18 +131,23 @@ def _wants_key(client: AdminClient) -> bool:
     return answer.status_code == 401
 
 
-def _text(report: BenchReport) -> str:
+def _text(report: BenchReport, then: BenchReport | None) -> str:
+    ratios = {} if then is None else bench_history.ratios(report, then)
     rows = []
     for title, name in _FIGURES:
         figures: dict[str, float] = getattr(report, name)
         if figures:
-            rows.append((title, *(figures[word] for word in ("min", "p50", "p99", "max"))))
+            row = [title, *(figures[word] for word in _WORDS)]
+            if then is not None:
+                row.append(ratios.get(name, {}).get("p50"))
+            rows.append(row)
     through = f" through {', '.join(report.providers)}" if report.providers else ""
     lines = [f"{report.model}{through}: {report.answered} of {report.requests} requests answered"]
     if report.output_tokens is not None:
         lines[0] += f", {report.input_tokens} tokens in, {report.output_tokens} out"
     if rows:
-        lines.append(table(rows, ("figure", "min", "p50", "p99", "max")))
+        beside = () if then is None else (f"p50 now / {moment(then.started_at)}",)
+        lines.append(table(rows, ("figure", *_WORDS, *beside)))
     lines += [f"{count} x {error}" for error, count in report.errors.items()]
     return "\n".join(lines)
 

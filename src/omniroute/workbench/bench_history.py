@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from omniroute.core.errors import StorageError
 from omniroute.workbench.bench import BenchReport
 
 FILE_NAME = "bench.jsonl"
+FIGURES = ("first_ms", "total_ms", "tokens_per_second", "overhead_ms")
 
 
 def append(data_dir: Path, report: BenchReport) -> Path:
@@ -42,4 +44,22 @@ def read(data_dir: Path) -> list[BenchReport]:
             found.append(msgspec.json.decode(line, type=BenchReport))
         except msgspec.DecodeError:
             continue
+    return found
+
+
+def before(runs: Sequence[BenchReport], run: BenchReport) -> BenchReport | None:
+    """The latest of ``runs`` to set beside ``run``: the same model at the same concurrency, with answers."""
+    alike = (one for one in reversed(runs) if one.model == run.model and one.concurrency == run.concurrency and one.answered)
+    return next(alike, None)
+
+
+def ratios(now: BenchReport, then: BenchReport) -> dict[str, dict[str, float]]:
+    """Now over then, by figure and by ``p50`` and the like; where either has nothing (or then was 0) there is no ratio."""
+    found = {}
+    for name in FIGURES:
+        old: dict[str, float] = getattr(then, name)
+        new: dict[str, float] = getattr(now, name)
+        figures = {word: round(value / old[word], 3) for word, value in new.items() if old.get(word)}
+        if figures:
+            found[name] = figures
     return found

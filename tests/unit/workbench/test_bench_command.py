@@ -78,8 +78,14 @@ def test_a_model_is_measured_with_a_key_of_its_own_and_remembered(command: Comma
     assert "first token ms" in text
     assert "1 of 1 requests answered" in text
 
+    compared = json.loads(command("bench", "demo/echo", "-n", "1", "--compare", "--json").stdout)
+    assert compared["compared"]["ratios"]["first_ms"]["p50"] > 0
+    assert "p50 now /" in command("bench", "demo/echo", "-n", "1", "--compare").stdout
+    alone = command("bench", "demo/echo", "-n", "2", "-c", "2", "--compare")
+    assert "no run before it" in alone.stderr
+
     history = json.loads(command("bench", "--history", "--json").stdout)["data"]
-    assert [run["answered"] for run in history] == [3, 0, 1]
+    assert [run["answered"] for run in history] == [3, 0, 1, 1, 1, 2]
 
 
 def test_without_a_server_or_a_model(command: Command) -> None:
