@@ -128,6 +128,8 @@ def _stored_nodes(rows: Iterable[NodeRow], formats: frozenset[str]) -> list[Prov
             "tier": row.tier,
             "timeouts": row.timeouts,
             "resilience": row.resilience,
+            "proxy": row.proxy,
+            "transport": row.transport,
         }
         try:
             nodes.append(node_provider(parse_node(row.prefix, table, formats, None), "database"))

@@ -1,8 +1,9 @@
-"""One client request over plain ASGI, as the gateway's Exchange. Holds for every ASGI server."""
+"""One client request as the gateway's Exchange: what both ways in have in common, and the one over plain ASGI."""
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
@@ -18,46 +19,49 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _ID_LENGTH = 128
 
 
-class AsgiExchange:
-    """Implements ``gateway.ports.Exchange``. ``gone`` is set when the client has left before its answer was complete;
-    ``extra`` are headers for whatever is answered."""
+class Incoming(ABC):
+    """The head of a request, and how far its answer is. The rest of ``gateway.ports.Exchange`` is its subclasses' part.
+
+    ``gone`` is set when the client has left before its answer was complete, and ``task`` cancelled; ``extra`` are headers for
+    whatever is answered; ``client`` is the other end's address, None where there is none. Names in ``headers`` are in small
+    letters.
+    """
 
     __slots__ = (
-        "_extra",
         "_headers",
-        "_push",
         "_query",
-        "_receive",
-        "_send",
-        "_task",
-        "_watcher",
+        "_query_string",
+        "client",
+        "extra",
         "finished",
         "gone",
+        "headers",
         "method",
         "path",
         "request_id",
-        "scope",
         "sent",
         "started",
+        "task",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, extra: Sequence[tuple[bytes, bytes]] = ()) -> None:
-        self.scope = scope
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
+    def __init__(
+        self, method: str, path: str, query_string: bytes, headers: list[tuple[bytes, bytes]], client: str | None
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.client = client
+        self.extra: Sequence[tuple[bytes, bytes]] = ()
         self.started = False
         self.finished = False
         self.gone = False
         self.sent = 0
-        self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # of a repeated header the first counts
+        self.task: asyncio.Task[Any] | None = None
+        self._headers: dict[bytes, bytes] = dict(reversed(headers))  # of a repeated header the first counts
+        self._query_string = query_string
         self._query: dict[str, str] | None = None
-        self._receive = receive
-        self._send = send
-        self._extra = extra
-        self._push = (scope.get("extensions") or {}).get("omniroute.push")
-        self._task = asyncio.current_task()
-        self._watcher: asyncio.Task[None] | None = None
-        self.request_id = _usable_id(self.header("x-request-id")) or new_id("req")
+        given = self._headers.get(b"x-request-id")
+        self.request_id = (None if given is None else _usable_id(given.decode("latin-1"))) or new_id("req")
 
     def header(self, name: str) -> str | None:
         value = self._headers.get(name.encode("latin-1"))
@@ -65,7 +69,7 @@ class AsgiExchange:
 
     def query(self, name: str) -> str | None:
         if self._query is None:
-            self._query = dict(parse_qsl(self.scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
+            self._query = dict(parse_qsl(self._query_string.decode("latin-1"), keep_blank_values=True))
         return self._query.get(name)
 
     def forwardable(self, names: frozenset[str]) -> list[tuple[str, str]]:
@@ -76,10 +80,67 @@ class AsgiExchange:
                 found.append((name, value))
         return found
 
-    async def body(self, limit: int) -> bytes:
-        declared = self.header("content-length")
+    def check_declared(self, limit: int) -> None:
+        """BodyTooLarge when the head says that the body is."""
+        declared = self._headers.get(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit:
-            raise BodyTooLarge(f"The request body of {declared} bytes is larger than the limit of {limit} bytes.")
+            raise BodyTooLarge(f"The request body of {int(declared)} bytes is larger than the limit of {limit} bytes.")
+
+    def left(self) -> None:
+        """The client has gone: stop what is done for it, and with it the upstream call."""
+        if not self.finished and self.task is not None:
+            self.gone = True
+            self.task.cancel()
+
+    # the rest of the port, as the server behind it has it
+
+    @abstractmethod
+    async def body(self, limit: int) -> bytes: ...
+
+    @abstractmethod
+    async def respond(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None: ...
+
+    @abstractmethod
+    async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None: ...
+
+    @abstractmethod
+    async def write(self, data: bytes) -> None: ...
+
+    @abstractmethod
+    async def finish(self) -> None: ...
+
+    @property
+    def pushes(self) -> bool:
+        return False
+
+    def push(self, data: bytes) -> bool:
+        raise RuntimeError("this server lets nothing be pushed")
+
+    async def drained(self) -> None:
+        raise RuntimeError("this server lets nothing be pushed")
+
+    def release(self) -> None:
+        """The handler is done, however it ended: the client may leave."""
+        self.finished = True
+
+
+class AsgiExchange(Incoming):
+    """Over plain ASGI. Holds for every ASGI server."""
+
+    __slots__ = ("_receive", "_send", "_watcher")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope.get("client")
+        super().__init__(
+            scope["method"], scope["path"], scope.get("query_string", b""), scope["headers"], client[0] if client else None
+        )
+        self.task = asyncio.current_task()
+        self._receive = receive
+        self._send = send
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def body(self, limit: int) -> bytes:
+        self.check_declared(limit)
         parts: list[bytes] = []
         size = 0
         while True:
@@ -93,62 +154,31 @@ class AsgiExchange:
             parts.append(chunk)
             if not message.get("more_body", False):
                 break
-        if self._push is not None:
-            self._push.watch(self._left)
-        else:
-            self._watcher = asyncio.ensure_future(self._watch())
+        self._watcher = asyncio.ensure_future(self._watch())
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _watch(self) -> None:
         """Servers do not abort a handler whose client has left: wait for the word, cancel it, and with it the upstream call."""
         while (await self._receive())["type"] != "http.disconnect":
             continue
-        self._left()
-
-    def _left(self) -> None:
-        if not self.finished and self._task is not None:
-            self.gone = True
-            self._task.cancel()
+        self.left()
 
     async def respond(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
-        whole = [*headers, ("content-length", str(len(body)))]
         shown = b"" if self.method == "HEAD" else body
+        await self.start(status, [*headers, ("content-length", str(len(body)))])
         self.sent += len(shown)
-        if self._push is not None:
-            self.started = self.finished = True
-            self._stop_watching()
-            self._push.respond(status, self._raw(whole), shown)
-            return
-        await self._start(status, whole)
         await self._end({"type": "http.response.body", "body": shown, "more_body": False})
 
     async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        await self._start(status, headers)
-
-    async def _start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": self._raw(headers)})
-
-    def _raw(self, headers: Sequence[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
         raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
         raw.append((b"x-request-id", self.request_id.encode("latin-1")))
-        raw += self._extra
-        return raw
+        raw += self.extra
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
     async def write(self, data: bytes) -> None:
         self.sent += len(data)
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
-
-    @property
-    def pushes(self) -> bool:
-        return self._push is not None
-
-    def push(self, data: bytes) -> bool:
-        self.sent += len(data)
-        return self._push.write(data)  # type: ignore[no-any-return,union-attr]
-
-    async def drained(self) -> None:
-        await self._push.drained()  # type: ignore[union-attr]
 
     async def finish(self) -> None:
         await self._end({"type": "http.response.body", "body": b"", "more_body": False})
@@ -159,13 +189,10 @@ class AsgiExchange:
         await self._send(message)
 
     def release(self) -> None:
-        """Stop watching; called when the handler is done, however it ended."""
         self.finished = True
         self._stop_watching()
 
     def _stop_watching(self) -> None:
-        if self._push is not None:
-            self._push.unwatch()
         if self._watcher is not None:
             self._watcher.cancel()
 

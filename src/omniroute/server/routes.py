@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from urllib.parse import unquote
 
 import structlog
@@ -17,12 +18,13 @@ from omniroute.core.errors import Forbidden, MethodNotAllowed, NotFound, OmniRou
 from omniroute.gateway import ollama_models
 from omniroute.gateway.ports import ClientGone
 from omniroute.gateway.service import Gateway
-from omniroute.server.exchange import AsgiExchange, Receive, Scope, Send, ensure_request_id
+from omniroute.server.exchange import AsgiExchange, Incoming, Receive, Scope, Send, ensure_request_id
 
 log = structlog.get_logger("omniroute.server")
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
-Handler = Callable[[AsgiExchange], Awaitable[None]]
+Handler = Callable[[Incoming], Awaitable[None]]
+Route = tuple[str, str, Handler]
 
 _MODEL_PREFIXES = ("/v1/models/", "/models/")
 _PROVIDERS = "/v1/providers/"
@@ -40,6 +42,7 @@ _PROVIDER_PATHS = {
 }
 
 
+_ALLOWED_HEADERS = "authorization, content-type, x-api-key, anthropic-version, anthropic-beta"
 # Probes of a supervisor may come from anywhere; they learn nothing.
 _ALWAYS_ANSWERED = frozenset({"/healthz", "/livez", "/readyz"})
 
@@ -52,9 +55,9 @@ class Front:
         self._site = site
         self._ready = ready
         self._cors = frozenset(cors_origins)
-        self._routes: dict[str, tuple[str, str, Handler]] = {}
-        self._add("POST", "openai_chat", self._chat, "/v1/chat/completions", "/chat/completions")
-        self._add("POST", "anthropic", self._messages, "/v1/messages", "/messages")
+        self._routes: dict[str, Route] = {}
+        self._add("POST", "openai_chat", self._chat_in("openai_chat"), "/v1/chat/completions", "/chat/completions")
+        self._add("POST", "anthropic", self._chat_in("anthropic"), "/v1/messages", "/messages")
         self._add("POST", "anthropic", self._count, "/v1/messages/count_tokens", "/messages/count_tokens")
         self._add("POST", "openai_responses", self._chat_in("openai_responses"), "/v1/responses", "/responses")
         self._add("POST", "openai_responses", self._compact, "/v1/responses/compact", "/responses/compact")
@@ -79,40 +82,66 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"cannot serve {scope['type']} connections")
-        path: str = scope["path"]
-        rules = self._gateway.address_rules()
-        if rules is not None and path not in _ALWAYS_ANSWERED:
-            try:
-                rules.check((scope.get("client") or (None,))[0], _forwarded_for(scope))
-            except Forbidden as refused:
-                await self._gateway.refuse(AsgiExchange(scope, receive, send), _dialect_of(path), refused)
-                return
-        route = self._routes.get(path) or self._routes.get(path.rstrip("/")) or self._by_prefix(path)
-        if route is None:
-            bind_contextvars(request_id=ensure_request_id(scope))
-            await self._site(scope, receive, send)
+        exchange = AsgiExchange(scope, receive, send)
+        route = self.find(exchange.path)
+        if route is not None:
+            await self.serve(exchange, route)
             return
-        exchange = AsgiExchange(scope, receive, send, self._cors_headers(scope) if self._cors else ())
+        refused = self._refused(exchange)
+        if refused is not None:
+            await self._gateway.refuse(exchange, _dialect_of(exchange.path), refused)
+            return
+        bind_contextvars(request_id=ensure_request_id(scope))
+        await self._site(scope, receive, send)
+
+    def find(self, path: str) -> Route | None:
+        """What answers that path here: method, dialect and handler; None when the site does."""
+        return self._routes.get(path) or self._routes.get(path.rstrip("/")) or self._by_prefix(path)
+
+    async def serve(self, exchange: Incoming, route: Route) -> None:
+        """One request of a route that :meth:`find` found. Returns when it is answered or its client has left."""
         bind_contextvars(request_id=exchange.request_id)
+        method, _, handler = route
         try:
-            await self._serve(exchange, route)
+            refused = self._refused(exchange)
+            if refused is not None:
+                await self._gateway.refuse(exchange, _dialect_of(exchange.path), refused)
+                return
+            if self._cors:
+                exchange.extra = self._cors_headers(exchange)
+            if method == exchange.method:
+                await handler(exchange)
+            else:
+                await self._serve_other(exchange, route)
         except ClientGone:
             log.debug("client left")
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not exchange.gone or task is None:
                 raise
-            # Our own watcher cancelled the work because the client left; the task itself ends normally.
+            # Our own watch cancelled the work because the client left; the task itself ends normally.
             task.uncancel()
         finally:
             exchange.release()
 
-    async def _serve(self, exchange: AsgiExchange, route: tuple[str, str, Handler]) -> None:
+    def _refused(self, exchange: Incoming) -> Forbidden | None:
+        """Why nobody at that address is answered, if so."""
+        rules = self._gateway.address_rules()
+        if rules is None or exchange.path in _ALWAYS_ANSWERED:
+            return None
+        try:
+            rules.check(exchange.client, [v.decode("latin-1") for name, v in exchange.headers if name == b"x-forwarded-for"])
+        except Forbidden as refused:
+            return refused
+        return None
+
+    async def _serve_other(self, exchange: Incoming, route: Route) -> None:
+        """A request by another method than the route's own."""
         method, dialect, handler = route
         asked = exchange.method
         if asked == "OPTIONS" and self._cors:
             await exchange.respond(204, [("access-control-max-age", "600")], b"")
-        elif method in ("*", asked) or (asked == "HEAD" and method == "GET"):
+        elif method == "*" or (asked == "HEAD" and method == "GET"):
             await handler(exchange)
         else:
             error: OmniRouteError = MethodNotAllowed(f"{exchange.path} takes {method}, not {asked}.")
@@ -120,7 +149,7 @@ class Front:
                 error = UpgradeRefused(f"{exchange.path} speaks plain HTTP, not {exchange.header('upgrade')}.")
             await self._gateway.refuse(exchange, dialect, error)
 
-    def _by_prefix(self, path: str) -> tuple[str, str, Handler] | None:
+    def _by_prefix(self, path: str) -> Route | None:
         gemini = self._gemini_route(path)
         if gemini is not None:
             return gemini
@@ -140,13 +169,13 @@ class Front:
             return ("*", "anthropic" if path.startswith("/v1/messages") else "openai_chat", self._unknown)
         return None
 
-    def _stored_route(self, rest: str) -> tuple[str, str, Handler]:
+    def _stored_route(self, rest: str) -> Route:
         """``{id}`` (GET, DELETE) and ``{id}/input_items`` (GET) of a kept response."""
         response_id, slash, part = rest.partition("/")
         if not response_id or (slash and part != "input_items"):
             return ("*", "openai_responses", self._unknown)
 
-        async def stored(exchange: AsgiExchange) -> None:
+        async def stored(exchange: Incoming) -> None:
             allowed = ("GET", "HEAD") if part else ("GET", "HEAD", "DELETE")
             if exchange.method not in allowed:
                 error = MethodNotAllowed(f"{exchange.path} takes {' or '.join(allowed)}, not {exchange.method}.")
@@ -156,7 +185,7 @@ class Front:
 
         return ("*", "openai_responses", stored)
 
-    def _gemini_route(self, path: str, provider: str | None = None) -> tuple[str, str, Handler] | None:
+    def _gemini_route(self, path: str, provider: str | None = None) -> Route | None:
         """``…/models/{model}:{verb}``, and everything under /v1beta. Model ids may hold slashes and colons."""
         base, found, rest = path.partition("/models/")
         if not found or base not in _GEMINI_BASES:
@@ -171,7 +200,7 @@ class Front:
     def _gemini(self, model: str, verb: str, provider: str | None) -> Handler:
         """Serves one verb on one model."""
 
-        async def serve(exchange: AsgiExchange) -> None:
+        async def serve(exchange: Incoming) -> None:
             if verb == "countTokens":
                 await self._gateway.count_tokens(exchange, "gemini", model=model)
                 return
@@ -182,79 +211,70 @@ class Front:
         return serve
 
     def _gemini_models(self, name: str | None) -> Handler:
-        async def serve(exchange: AsgiExchange) -> None:
+        async def serve(exchange: Incoming) -> None:
             await self._gateway.models(exchange, name, dialect="gemini")
 
         return serve
 
-    async def _unknown_gemini(self, exchange: AsgiExchange) -> None:
+    async def _unknown_gemini(self, exchange: Incoming) -> None:
         await self._gateway.refuse(exchange, "gemini", NotFound(f"There is no route {exchange.method} {exchange.path}."))
-
-    async def _chat(self, exchange: AsgiExchange) -> None:
-        await self._gateway.chat(exchange, "openai_chat")
-
-    async def _messages(self, exchange: AsgiExchange) -> None:
-        await self._gateway.chat(exchange, "anthropic")
 
     def _chat_in(self, dialect: str, provider: str | None = None) -> Handler:
         """Serves chat requests of that dialect, asking one provider only where one is named."""
+        return partial(self._gateway.chat, format_name=dialect, provider=provider)
 
-        async def serve(exchange: AsgiExchange) -> None:
-            await self._gateway.chat(exchange, dialect, provider)
-
-        return serve
-
-    async def _tags(self, exchange: AsgiExchange) -> None:
+    async def _tags(self, exchange: Incoming) -> None:
         await self._gateway.ollama_models(exchange, card=False)
 
-    async def _card(self, exchange: AsgiExchange) -> None:
+    async def _card(self, exchange: Incoming) -> None:
         await self._gateway.ollama_models(exchange, card=True)
 
-    async def _version(self, exchange: AsgiExchange) -> None:
+    async def _version(self, exchange: Incoming) -> None:
         await exchange.respond(200, [("content-type", "application/json")], ollama_models.version())
 
-    async def _count(self, exchange: AsgiExchange) -> None:
+    async def _count(self, exchange: Incoming) -> None:
         await self._gateway.count_tokens(exchange, "anthropic")
 
-    async def _count_input(self, exchange: AsgiExchange) -> None:
+    async def _count_input(self, exchange: Incoming) -> None:
         await self._gateway.count_tokens(exchange, "openai_responses")
 
-    async def _compact(self, exchange: AsgiExchange) -> None:
+    async def _compact(self, exchange: Incoming) -> None:
         await self._gateway.chat(exchange, "openai_responses", compact=True)
 
-    async def _models(self, exchange: AsgiExchange) -> None:
+    async def _models(self, exchange: Incoming) -> None:
         await self._gateway.models(exchange)
 
-    async def _model(self, exchange: AsgiExchange) -> None:
+    async def _model(self, exchange: Incoming) -> None:
         name = exchange.path.partition("/models/")[2]
         await self._gateway.models(exchange, unquote(name))
 
-    async def _unknown(self, exchange: AsgiExchange) -> None:
+    async def _unknown(self, exchange: Incoming) -> None:
         error = NotFound(f"There is no route {exchange.method} {exchange.path}.")
         await self._gateway.refuse(exchange, "anthropic" if exchange.path.startswith("/v1/messages") else "openai_chat", error)
 
-    async def _hello(self, exchange: AsgiExchange) -> None:
+    async def _hello(self, exchange: Incoming) -> None:
         await exchange.respond(200, [("content-type", "text/plain")], b"")
 
-    async def _health(self, exchange: AsgiExchange) -> None:
+    async def _health(self, exchange: Incoming) -> None:
         await exchange.respond(200, [("content-type", "application/json"), ("cache-control", "no-store")], b'{"status":"ok"}')
 
-    async def _readiness(self, exchange: AsgiExchange) -> None:
+    async def _readiness(self, exchange: Incoming) -> None:
         reason = self._ready()
         body = json.dumps({"status": "ready"} if reason is None else {"status": "not ready", "reason": reason})
         status = 200 if reason is None else 503
         await exchange.respond(status, [("content-type", "application/json"), ("cache-control", "no-store")], body)
 
-    def _cors_headers(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+    def _cors_headers(self, exchange: Incoming) -> list[tuple[bytes, bytes]]:
         """What an answer to a page of an allowed origin carries; nothing for others."""
-        origin: bytes | None = next((v for k, v in scope["headers"] if k == b"origin"), None)
-        if origin is None or not (origin.decode("latin-1") in self._cors or "*" in self._cors):
+        origin = exchange.header("origin")
+        if origin is None or not (origin in self._cors or "*" in self._cors):
             return []
+        asked = exchange.header("access-control-request-headers") or _ALLOWED_HEADERS
         return [
-            (b"access-control-allow-origin", origin),
+            (b"access-control-allow-origin", origin.encode("latin-1")),
             (b"vary", b"origin"),
             (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
-            (b"access-control-allow-headers", _requested_headers(scope)),
+            (b"access-control-allow-headers", asked.encode("latin-1")),
             (b"access-control-expose-headers", b"x-request-id, x-omniroute-provider, x-omniroute-model, retry-after"),
         ]
 
@@ -264,12 +284,3 @@ def _dialect_of(path: str) -> str:
     if path.startswith(("/v1/messages", "/messages")):
         return "anthropic"
     return "gemini" if "/v1beta/" in path else "openai_chat"
-
-
-def _forwarded_for(scope: Scope) -> list[str]:
-    return [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-
-
-def _requested_headers(scope: Scope) -> bytes:
-    asked: bytes = next((v for k, v in scope["headers"] if k == b"access-control-request-headers"), b"")
-    return asked or b"authorization, content-type, x-api-key, anthropic-version, anthropic-beta"

@@ -17,7 +17,7 @@ from omniroute.storage import rows
 from omniroute.storage.db import Database
 from omniroute.storage.vault import Vault
 
-_COLUMNS = "prefix, name, format, base_url, headers, models_json, tier, timeouts_json, resilience, created_at, updated_at"
+_COLUMNS = "prefix, name, format, base_url, headers, models_json, tier, timeouts_json, resilience, proxy, transport, created_at, updated_at"
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -25,7 +25,8 @@ class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
     """One node. ``headers`` are sent with every call and may hold secrets (sealed on disk: mask them before showing).
 
     ``models``: ids it lists, ``*`` accepts any. ``timeouts``: connect, first_token, between_tokens, total, in seconds.
-    ``resilience`` False switches retries, cooldowns, breakers and limits off.
+    ``resilience`` False switches retries, cooldowns, breakers and limits off. ``proxy``: outbound proxy URL of its calls (sealed
+    on disk: mask its password before showing it); ``transport``: what carries them.
     """
 
     prefix: str
@@ -37,6 +38,8 @@ class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
     tier: str = "api_key"
     timeouts: dict[str, float] = {}
     resilience: bool = True
+    proxy: str | None = None
+    transport: str = "standard"
     created_at: float
     updated_at: float
 
@@ -64,6 +67,8 @@ class NodeRepository:
         tier: str = "api_key",
         timeouts: dict[str, float] | None = None,
         resilience: bool = True,
+        proxy: str | None = None,
+        transport: str = "standard",
     ) -> NodeRow:
         """``name`` defaults to the prefix. BadRequest if the prefix could not stand before the slash of a model id."""
         if not _PREFIX.fullmatch(prefix):
@@ -79,11 +84,14 @@ class NodeRepository:
             tier=tier,
             timeouts=dict(timeouts or {}),
             resilience=resilience,
+            proxy=proxy or None,
+            transport=transport,
             created_at=now,
             updated_at=now,
         )
         columns = msgspec.structs.asdict(row)
         columns["headers"] = self._seal(prefix, columns["headers"])
+        columns["proxy"] = self._seal_proxy(prefix, proxy)
         columns["models_json"] = json.dumps_text(list(columns.pop("models")))
         columns["timeouts_json"] = json.dumps_text(columns.pop("timeouts"))
         try:
@@ -114,8 +122,10 @@ class NodeRepository:
         tier: str | UnsetType = UNSET,
         timeouts: dict[str, float] | UnsetType = UNSET,
         resilience: bool | UnsetType = UNSET,
+        proxy: str | UnsetType | None = UNSET,
+        transport: str | UnsetType = UNSET,
     ) -> NodeRow:
-        """Change what is given."""
+        """Change what is given; ``proxy=None`` removes it."""
         columns = rows.given(
             name=name if name is UNSET else rows.checked_name(name),
             format=format,
@@ -125,6 +135,8 @@ class NodeRepository:
             tier=tier,
             timeouts_json=timeouts if timeouts is UNSET else json.dumps_text(timeouts),
             resilience=resilience,
+            proxy=proxy if proxy is UNSET else self._seal_proxy(prefix, proxy),
+            transport=transport,
         )
         if columns:
             columns["updated_at"] = self._db.clock.now()
@@ -146,6 +158,9 @@ class NodeRepository:
     def _seal(self, prefix: str, headers: dict[str, str]) -> bytes | None:
         return self._vault.seal(json.dumps_text(headers), _context(prefix)) if headers else None
 
+    def _seal_proxy(self, prefix: str, proxy: str | None) -> bytes | None:
+        return self._vault.seal(proxy, f"{_context(prefix)}/proxy") if proxy else None
+
     def _from_row(self, row: sqlite3.Row) -> NodeRow:
         columns: dict[str, Any] = dict(row)
         sealed = columns["headers"]
@@ -153,6 +168,8 @@ class NodeRepository:
         columns["models"] = rows.text_tuple(columns.pop("models_json"))
         columns["timeouts"] = json.loads(columns.pop("timeouts_json"))
         columns["resilience"] = bool(columns["resilience"])
+        if columns["proxy"] is not None:
+            columns["proxy"] = self._vault.unseal(columns["proxy"], f"{_context(columns['prefix'])}/proxy")
         return NodeRow(**columns)
 
 

@@ -170,3 +170,19 @@ async def test_a_wrong_custom_model_names_the_field(client: httpx.AsyncClient, b
 @pytest.mark.parametrize("params", [{}, {"provider": "al"}, {"model_id": "x"}])
 async def test_deleting_needs_both_names(client: httpx.AsyncClient, params: dict[str, str]) -> None:
     assert (await client.delete("/api/provider-models", params=params)).status_code == 400
+
+
+async def test_a_node_has_a_proxy_and_a_transport(world: Any, client: httpx.AsyncClient) -> None:
+    node = {"prefix": "lab", "format": "openai_chat", "base_url": "http://127.0.0.1:1/v1"}
+    made = await client.post("/api/provider-nodes", json={**node, "proxy": "me:hunter2@proxy.test:3128", "transport": "browser"})
+    assert made.status_code == 201
+    assert (made.json()["proxy"], made.json()["transport"]) == ("http://me:…@proxy.test:3128", "browser")
+    provider = world.services.catalogue().by_id("lab")
+    assert (provider.proxy, provider.carrier) == ("http://me:hunter2@proxy.test:3128", "browser")
+    assert "hunter2" not in (await client.get("/api/provider-nodes")).text
+    changed = await client.patch("/api/provider-nodes/lab", json={"transport": "standard", "proxy": "DIRECT"})
+    assert (changed.json()["proxy"], changed.json()["transport"]) == ("direct", "standard")
+    assert (await client.patch("/api/provider-nodes/lab", json={"proxy": None})).json()["proxy"] is None
+    for wrong in ({"proxy": "ftp://x"}, {"transport": "pigeon"}):
+        refused = await client.patch("/api/provider-nodes/lab", json=wrong)
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, next(iter(wrong)))

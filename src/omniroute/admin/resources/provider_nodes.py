@@ -13,16 +13,18 @@ from omniroute.admin.routes import Route
 from omniroute.catalog.nodes import ANY_MODEL, NodeSpec, parse_node
 from omniroute.catalog.schema import Provider
 from omniroute.core.errors import BadRequest, ConfigError, Conflict
+from omniroute.core.proxy_url import shown_proxy
 from omniroute.core.redact import mask
 from omniroute.routing.snapshot import Snapshot
 from omniroute.storage.nodes import NodeRow
 
 ACCOUNT_NAME = "default"
-_FIELDS = ("name", "format", "base_url", "headers", "models", "tier", "timeouts", "resilience")
+_FIELDS = ("name", "format", "base_url", "headers", "models", "tier", "timeouts", "resilience", "proxy", "transport")
 
 
 class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
-    """``format``: what the upstream speaks; ``models``: ids it lists, ``*`` accepts any; ``timeouts`` in seconds."""
+    """``format``: what the upstream speaks; ``models``: ids it lists, ``*`` accepts any; ``timeouts`` in seconds;
+    ``proxy``: URL of the outbound proxy of its calls, or ``direct``; ``transport``: ``standard`` or ``browser``."""
 
     prefix: str
     format: str
@@ -34,10 +36,12 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     tier: str = "api_key"
     timeouts: dict[str, float] = {}
     resilience: bool = True
+    proxy: str | None = None
+    transport: str = "standard"
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
-    """``api_key: null`` removes the credential."""
+    """``api_key: null`` removes the credential, ``proxy: null`` the proxy."""
 
     name: str | UnsetType = UNSET
     format: str | UnsetType = UNSET
@@ -48,6 +52,8 @@ class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
     tier: str | UnsetType = UNSET
     timeouts: dict[str, float] | UnsetType = UNSET
     resilience: bool | UnsetType = UNSET
+    proxy: str | UnsetType | None = UNSET
+    transport: str | UnsetType = UNSET
 
 
 async def list_nodes(request: AdminRequest) -> Answer:
@@ -77,6 +83,8 @@ async def create_node(request: AdminRequest) -> Answer:
         tier=spec.tier,
         timeouts=body.timeouts,
         resilience=body.resilience,
+        proxy=spec.proxy,
+        transport=spec.transport,
     )
     # A node without a credential needs its account too: accounts are what requests are sent through.
     await services.accounts.create(row.prefix, ACCOUNT_NAME, secret=secret)
@@ -101,8 +109,7 @@ async def update_node(request: AdminRequest) -> Answer:
     stored = msgspec.structs.asdict(row)
     changes = {name: value for name in _FIELDS if (value := getattr(body, name)) is not UNSET}
     spec = _checked(request, row.prefix, {**{name: stored[name] for name in _FIELDS}, **changes})
-    if "base_url" in changes:
-        changes["base_url"] = spec.base_url
+    changes |= {name: getattr(spec, name) for name in ("base_url", "proxy") if name in changes}
     moved = spec.base_url != row.base_url
     if moved:
         for field, kept in (("api_key", await _has_secret(request, row.prefix)), ("headers", bool(row.headers))):
@@ -201,6 +208,8 @@ def _stored(row: NodeRow, has_secret: bool) -> dict[str, Any]:
         "tier": row.tier,
         "timeouts": row.timeouts,
         "resilience": row.resilience,
+        "proxy": None if row.proxy is None else shown_proxy(row.proxy),
+        "transport": row.transport,
         "has_secret": has_secret,
         "source": "database",
         "read_only": False,
@@ -222,6 +231,8 @@ def _from_file(provider: Provider, snapshot: Snapshot) -> dict[str, Any]:
         "tier": provider.tier,
         "timeouts": {name: seconds for name, seconds in timeouts.items() if seconds is not None},
         "resilience": provider.resilience,
+        "proxy": None if provider.proxy is None else shown_proxy(provider.proxy),
+        "transport": provider.transport,
         "has_secret": any(account.secret is not None for account in snapshot.accounts.get(provider.id, ())),
         "source": "file",
         "read_only": True,
