@@ -3,6 +3,7 @@
 -- 0003_routing 7eb8407b4e7e14b48d0422c3b64d0f618e33bc097aafeac5e7e95f6620cd8b90
 -- 0004_key_limits 359b859e9958695f8821977543ff488276d73db172a3744142799a356e1e3031
 -- 0005_ledger 0ceb804fddf9d7fd5a5854104868e2291727726dafb6678cb42aef88892fe6b8
+-- 0006_account_limits a75a65abacc3d0d71d8ec1bf85d5a076d976ce5637d4be6a65ff2a913005f237
 
 CREATE TABLE account_routing (
     account_id TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
@@ -22,7 +23,7 @@ CREATE TABLE accounts (
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL,
     last_test_at REAL,
-    last_error TEXT, proxy BLOB,
+    last_error TEXT, proxy BLOB, limits_json TEXT NOT NULL DEFAULT '{}',
     UNIQUE (provider, name)
 );
 

@@ -29,6 +29,17 @@ class Affinity:
         bond = self._bonds.get(f"{provider_id} {session}")
         return bond.account if bond is not None and now < bond.until else None
 
+    def items(self, now: float, most: int) -> list[tuple[str, str, str, float]]:
+        """(provider, session, account, until) of those that are warm, the last used first."""
+        found = []
+        for key, bond in reversed(list(self._bonds.items())):
+            if now < bond.until:
+                provider, _, session = key.partition(" ")
+                found.append((provider, session, bond.account, bond.until))
+                if len(found) == most:
+                    break
+        return found
+
     def bind(self, session: str, provider_id: str, account_id: str, now: float, warm: float = WARM) -> None:
         """The session was served by the account, whose cache stays warm for ``warm`` seconds."""
         self._bonds.put(f"{provider_id} {session}", Bond(account_id, now + warm))

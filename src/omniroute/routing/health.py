@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from omniroute.catalog.account import NO_LIMITS, Account
 from omniroute.core.errors import Fault, Scope
@@ -97,6 +99,15 @@ class Health:
     def windows(self, account_id: str) -> tuple[Window, ...]:
         state = self._accounts.get(account_id)
         return state.windows if state is not None else ()
+
+    def rates(self, account_id: str, now: float) -> list[dict[str, Any]]:
+        """What providers said of the account's rates, as far as it still holds; for people."""
+        state = self._accounts.get(account_id)
+        return [] if state is None else [msgspec.structs.asdict(rate) for rate in state.rates if now < rate.until]
+
+    def sessions(self, now: float, most: int) -> list[tuple[str, str, str, float]]:
+        """(provider, session, account, until) of the conversations whose cache is warm, the last used first."""
+        return self._affinity.items(now, most)
 
     def affinity(self, session: str, provider_id: str, now: float) -> str | None:
         return self._affinity.get(session, provider_id, now)
@@ -233,7 +244,7 @@ class Health:
         self._keep(key[1], state, state.model_unlocked(key[2]))
         return 1
 
-    def describe(self, now: float) -> dict[str, object]:
+    def describe(self, now: float) -> dict[str, Any]:
         """Figures for the dashboard: all locks, breakers, windows, rates, requests under way and first-token times."""
         return {
             "accounts": {account_id: state.describe(now) for account_id, state in self._accounts.items()},

@@ -149,8 +149,20 @@ def _stored_account(row: AccountRow, secret: str | None, said: AccountRoutingRow
         priority=row.priority,
         url_vars=row.url_vars,
         tier=_tier(said.tier) if said is not None else None,
-        limits=AccountLimits(models=said.models) if said is not None and said.models else NO_LIMITS,
+        limits=_limits(row, said.models if said is not None else ()),
+        proxy=None if row.proxy is None else Secret(row.proxy),
     )
+
+
+def _limits(row: AccountRow, models: tuple[str, ...]) -> AccountLimits:
+    """Those that this version cannot take (a field of a newer one) are left out, not lost: the row stays."""
+    if not row.limits and not models:
+        return NO_LIMITS
+    try:
+        return msgspec.convert({**row.limits, "models": models}, AccountLimits)
+    except msgspec.ValidationError as error:
+        log.warning("limits left out", account=row.name, reason=str(error))
+        return AccountLimits(models=models)
 
 
 def _custom_model(row: CustomModelRow) -> Model:

@@ -16,12 +16,17 @@ from omniroute.storage import rows
 from omniroute.storage.db import Database
 from omniroute.storage.vault import Vault
 
-_COLUMNS = "id, provider, name, secret, enabled, priority, url_vars_json, created_at, updated_at, last_test_at, last_error"
+_COLUMNS = (
+    "id, provider, name, secret, enabled, priority, url_vars_json, limits_json, proxy, created_at, updated_at, last_test_at, "
+    "last_error"
+)
 
 
 class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
     """One account. ``secret`` is sealed; :meth:`AccountRepository.reveal` opens it. ``priority``: lower is tried first.
 
+    ``limits``: members as of ``catalog.account.AccountLimits`` but its models; ``proxy``: outbound proxy URL of its calls (sealed
+    on disk: it may hold a password).
     ``last_error`` is the sentence of the last failed test, None after a good one; times are unix seconds.
     """
 
@@ -32,6 +37,8 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     priority: int = 1
     url_vars: dict[str, str] = {}
+    limits: dict[str, Any] = {}
+    proxy: str | None = None
     created_at: float
     updated_at: float
     last_test_at: float | None = None
@@ -39,7 +46,8 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountRepository:
-    """Unknown ids raise NotFound; two accounts of one provider with the same name raise Conflict."""
+    """Unknown ids raise NotFound, two accounts of one provider with the same name Conflict, a proxy that cannot be opened
+    WrongKey."""
 
     def __init__(self, db: Database, vault: Vault) -> None:
         self._db = db
@@ -54,6 +62,8 @@ class AccountRepository:
         enabled: bool = True,
         priority: int = 1,
         url_vars: dict[str, str] | None = None,
+        limits: dict[str, Any] | None = None,
+        proxy: str | None = None,
     ) -> AccountRow:
         """``secret`` is the plain credential, None for providers that need none."""
         account_id = new_id("acc")
@@ -66,11 +76,15 @@ class AccountRepository:
             enabled=enabled,
             priority=priority,
             url_vars=dict(url_vars or {}),
+            limits=dict(limits or {}),
+            proxy=proxy or None,
             created_at=now,
             updated_at=now,
         )
         columns = msgspec.structs.asdict(row)
         columns["url_vars_json"] = json.dumps_text(columns.pop("url_vars"))
+        columns["limits_json"] = json.dumps_text(columns.pop("limits"))
+        columns["proxy"] = self._seal_proxy(account_id, proxy)
         try:
             await rows.insert(self._db, "accounts", columns)
         except sqlite3.IntegrityError as error:
@@ -82,13 +96,13 @@ class AccountRepository:
         condition, params = ("WHERE provider = ?", (provider,)) if provider is not None else ("", ())
         order = "ORDER BY provider, priority, created_at, id"
         found = await self._db.read(f"SELECT {_COLUMNS} FROM accounts {condition} {order}", params)
-        return [_from_row(row) for row in found]
+        return [self._from_row(row) for row in found]
 
     async def get(self, account_id: str) -> AccountRow:
         row = await self._db.read_one(f"SELECT {_COLUMNS} FROM accounts WHERE id = ?", (account_id,))
         if row is None:
             raise NotFound(_missing(account_id))
-        return _from_row(row)
+        return self._from_row(row)
 
     async def update(
         self,
@@ -99,14 +113,18 @@ class AccountRepository:
         enabled: bool | UnsetType = UNSET,
         priority: int | UnsetType = UNSET,
         url_vars: dict[str, str] | UnsetType = UNSET,
+        limits: dict[str, Any] | UnsetType = UNSET,
+        proxy: str | UnsetType | None = UNSET,
     ) -> AccountRow:
-        """Change what is given; ``secret=None`` removes the credential."""
+        """Change what is given; ``secret=None`` removes the credential, ``proxy=None`` the proxy."""
         columns = rows.given(
             name=name if name is UNSET else rows.checked_name(name),
             secret=secret if secret is UNSET else self._seal(account_id, secret),
             enabled=enabled,
             priority=priority,
             url_vars_json=url_vars if url_vars is UNSET else json.dumps_text(url_vars),
+            limits_json=limits if limits is UNSET else json.dumps_text(limits),
+            proxy=proxy if proxy is UNSET else self._seal_proxy(account_id, proxy),
         )
         if columns:
             columns["updated_at"] = self._db.clock.now()
@@ -131,9 +149,25 @@ class AccountRepository:
     def _seal(self, account_id: str, secret: str | None) -> bytes | None:
         return None if secret is None else self._vault.seal(secret, _context(account_id))
 
+    def _seal_proxy(self, account_id: str, proxy: str | None) -> bytes | None:
+        return self._vault.seal(proxy, _proxy_context(account_id)) if proxy else None
+
+    def _from_row(self, row: sqlite3.Row) -> AccountRow:
+        columns: dict[str, Any] = dict(row)
+        columns["enabled"] = bool(columns["enabled"])
+        columns["url_vars"] = json.loads(columns.pop("url_vars_json"))
+        columns["limits"] = json.loads(columns.pop("limits_json"))
+        sealed = columns["proxy"]
+        columns["proxy"] = None if sealed is None else self._vault.unseal(sealed, _proxy_context(columns["id"]))
+        return AccountRow(**columns)
+
 
 def _context(account_id: str) -> str:
     return f"accounts/{account_id}"
+
+
+def _proxy_context(account_id: str) -> str:
+    return f"accounts/{account_id}/proxy"
 
 
 def _missing(account_id: str) -> str:
@@ -142,10 +176,3 @@ def _missing(account_id: str) -> str:
 
 def _taken(provider: str, name: str) -> Conflict:
     return Conflict(f"{provider} already has an account named {name!r}", param="name")
-
-
-def _from_row(row: sqlite3.Row) -> AccountRow:
-    columns: dict[str, Any] = dict(row)
-    columns["enabled"] = bool(columns["enabled"])
-    columns["url_vars"] = json.loads(columns.pop("url_vars_json"))
-    return AccountRow(**columns)

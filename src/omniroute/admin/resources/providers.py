@@ -9,23 +9,28 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from omniroute.admin.request import AdminRequest, Answer, listing
+from omniroute.admin.resources.limits import MODELS, changed_limits, limits_view, proxy_given
 from omniroute.admin.resources.models import view as model_view
 from omniroute.admin.resources.provider_catalogue import needs_key
 from omniroute.admin.routes import Route
-from omniroute.catalog.account import Account
+from omniroute.catalog.account import NO_LIMITS, Account
 from omniroute.catalog.environment import fill_url_vars
-from omniroute.catalog.schema import Provider
+from omniroute.catalog.schema import Provider, Tier
 from omniroute.core.errors import BadRequest, Conflict
+from omniroute.core.proxy_url import shown_proxy
 from omniroute.core.redact import mask
 from omniroute.core.settings import suggestion
 from omniroute.routing.snapshot import Snapshot
 from omniroute.storage.accounts import AccountRow
+from omniroute.storage.routing import AccountRoutingRow
 
 _URL_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,252}")
 
 
 class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
-    """``provider`` is an id or prefix; ``url_vars`` fill the placeholders of its URLs; ``priority``: lower is tried first."""
+    """``provider`` is an id or prefix; ``url_vars`` fill the placeholders of its URLs; ``priority``: lower is tried first.
+    ``limits``: members of ``AccountLimits``; ``proxy``: outbound proxy URL of its calls, or ``direct``; ``tier`` null means the
+    provider's."""
 
     provider: str
     name: str | None = None
@@ -33,23 +38,30 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     enabled: bool = True
     priority: int = 1
     url_vars: dict[str, str] = {}
+    limits: dict[str, Any] = {}
+    proxy: str | None = None
+    tier: Tier | None = None
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
-    """``api_key: null`` removes the credential."""
+    """``api_key: null`` removes the credential. ``limits``: the members given are changed, null takes one (or all) away."""
 
     name: str | UnsetType = UNSET
     api_key: str | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
     priority: int | UnsetType = UNSET
     url_vars: dict[str, str] | UnsetType = UNSET
+    limits: dict[str, Any] | UnsetType | None = UNSET
+    proxy: str | UnsetType | None = UNSET
+    tier: Tier | UnsetType | None = UNSET
 
 
 async def list_accounts(request: AdminRequest) -> Answer:
     """Accounts of the database, then those of the environment, the config file and the product itself."""
     services = request.services
     snapshot = services.snapshot()
-    stored = [_stored(request, row, snapshot) for row in await services.accounts.list()]
+    said = await _said(request)
+    stored = [_stored(request, row, said) for row in await services.accounts.list()]
     return listing(stored + [_managed(account, snapshot) for account in _foreign(snapshot)])
 
 
@@ -61,6 +73,8 @@ async def create_account(request: AdminRequest) -> Answer:
     if secret is None and needs_key(provider):
         raise BadRequest(f"{provider.name} needs an API key", param="api_key")
     _check_url_vars(request, provider, body.url_vars)
+    limits = changed_limits({}, body.limits)
+    models = tuple(limits.pop(MODELS, ()))
     row = await request.services.accounts.create(
         provider.id,
         body.name if body.name is not None else await _free_name(request, provider),
@@ -68,9 +82,13 @@ async def create_account(request: AdminRequest) -> Answer:
         enabled=body.enabled,
         priority=body.priority,
         url_vars=body.url_vars,
+        limits=limits,
+        proxy=proxy_given(body.proxy),
     )
+    if models or body.tier is not None:
+        await request.services.routing.use.put_account(AccountRoutingRow(account_id=row.id, tier=body.tier, models=models))
     await request.changed("account.create", row.id, {"provider": provider.id, "name": row.name})
-    return Answer(_stored(request, row, request.services.snapshot()), 201)
+    return Answer(_stored(request, row, await _said(request)), 201)
 
 
 async def read_account(request: AdminRequest) -> Answer:
@@ -79,7 +97,7 @@ async def read_account(request: AdminRequest) -> Answer:
     account = _foreign_by_id(snapshot, request.params["id"])
     if account is not None:
         return Answer(_managed(account, snapshot))
-    return Answer(_stored(request, await request.services.accounts.get(request.params["id"]), snapshot))
+    return Answer(_stored(request, await request.services.accounts.get(request.params["id"]), await _said(request)))
 
 
 async def update_account(request: AdminRequest) -> Answer:
@@ -97,31 +115,51 @@ async def update_account(request: AdminRequest) -> Answer:
             raise BadRequest(
                 "the account would call another URL: give its api_key again", param="api_key", code="credential_required"
             )
+    said = (await _said(request)).get(row.id, AccountRoutingRow(account_id=row.id))
+    limits, routing = UNSET if body.limits is UNSET else changed_limits({**row.limits, MODELS: said.models}, body.limits), said
+    if limits is not UNSET:
+        routing = msgspec.structs.replace(routing, models=tuple(limits.pop(MODELS, ())))
+    if body.tier is not UNSET:
+        routing = msgspec.structs.replace(routing, tier=body.tier)
     row = await request.services.accounts.update(
-        row.id, name=body.name, secret=secret, enabled=body.enabled, priority=body.priority, url_vars=body.url_vars
+        row.id,
+        name=body.name,
+        secret=secret,
+        enabled=body.enabled,
+        priority=body.priority,
+        url_vars=body.url_vars,
+        limits=limits,
+        proxy=body.proxy if body.proxy is UNSET else proxy_given(body.proxy),
     )
+    if routing != said:
+        await request.services.routing.use.put_account(routing)
+    if secret is not UNSET:  # what was held against the old credential says nothing of the new one
+        request.services.health.unlock(("account", row.id))
     await request.changed(
         "account.update", row.id, {"changed": sorted(n for n in body.__struct_fields__ if getattr(body, n) is not UNSET)}
     )
-    return Answer(_stored(request, row, request.services.snapshot()))
+    return Answer(_stored(request, row, await _said(request)))
 
 
 async def delete_account(request: AdminRequest) -> Answer:
     """Remove an account of the database, with its credential."""
     row = await _own(request)
     await request.services.accounts.delete(row.id)
+    request.services.health.unlock(("account", row.id))
     await request.changed("account.delete", row.id, {"provider": row.provider, "name": row.name})
     return Answer({"id": row.id, "deleted": True})
 
 
 async def test_account(request: AdminRequest) -> Answer:
-    """One live request for one token through this account."""
+    """One live request for one token through this account. When it is answered, nothing is held against the account any more."""
     services = request.services
     account_id = request.params["id"]
     foreign = _foreign_by_id(services.snapshot(), account_id)
     if foreign is None:
         await services.accounts.get(account_id)
     result = await services.test_account(account_id)
+    if result.ok:
+        services.health.unlock(("account", account_id))
     if foreign is None:
         await services.accounts.record_test(account_id, None if result.ok else result.message)
         await request.changed("account.test", account_id, {"ok": result.ok})
@@ -226,8 +264,15 @@ def _foreign_by_id(snapshot: Snapshot, account_id: str) -> Account | None:
     return next((account for account in _foreign(snapshot) if account.id == account_id), None)
 
 
-def _stored(request: AdminRequest, row: AccountRow, snapshot: Snapshot) -> dict[str, Any]:
+async def _said(request: AdminRequest) -> dict[str, AccountRoutingRow]:
+    return {row.account_id: row for row in await request.services.routing.use.accounts()}
+
+
+def _stored(request: AdminRequest, row: AccountRow, said: dict[str, AccountRoutingRow]) -> dict[str, Any]:
+    snapshot = request.services.snapshot()
     secret = request.services.accounts.reveal(row)
+    own = said.get(row.id, AccountRoutingRow(account_id=row.id))
+    in_force = next((a for a in snapshot.accounts.get(row.provider, ()) if a.id == row.id), None)
     state = _state(row.provider, snapshot, row.enabled, row.last_error)
     return _account_view(
         snapshot,
@@ -239,6 +284,10 @@ def _stored(request: AdminRequest, row: AccountRow, snapshot: Snapshot) -> dict[
             "enabled": row.enabled,
             "priority": row.priority,
             "url_vars": row.url_vars,
+            "limits": {**limits_view(NO_LIMITS), **row.limits, MODELS: list(own.models)},
+            "proxy": None if row.proxy is None else shown_proxy(row.proxy),
+            "own_tier": own.tier,
+            "label": None if in_force is None else in_force.label,
             "secret_hint": None if secret is None else mask(secret),
             "state": state,
             "created_at": row.created_at,
@@ -259,6 +308,10 @@ def _managed(account: Account, snapshot: Snapshot) -> dict[str, Any]:
             "enabled": account.enabled,
             "priority": account.priority,
             "url_vars": account.url_vars,
+            "limits": limits_view(account.limits),
+            "proxy": None if account.proxy is None else shown_proxy(account.proxy.reveal()),
+            "own_tier": account.tier,
+            "label": account.label,
             "secret_hint": None if account.secret is None else mask(account.secret.reveal()),
             "state": _state(account.provider, snapshot, account.enabled, None),
             "created_at": None,
@@ -274,7 +327,7 @@ def _account_view(snapshot: Snapshot, facts: dict[str, Any]) -> dict[str, Any]:
         **facts,
         "provider_name": provider.name if provider is not None else facts["provider"],
         "prefix": provider.prefix if provider is not None else facts["provider"],
-        "tier": provider.tier if provider is not None else None,
+        "tier": facts["own_tier"] or (provider.tier if provider is not None else None),
         "read_only": facts["source"] != "database",
     }
 
