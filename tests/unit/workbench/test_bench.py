@@ -190,7 +190,7 @@ def test_history_that_cannot_be_written(tmp_path: Path) -> None:
         bench_history.append(tmp_path / "missing", _report("a/one"))
 
 
-def _report(
+def _run(
     started: float, *, model: str = "x/m", concurrency: int = 1, answered: int = 1, **figures: dict[str, float]
 ) -> BenchReport:
     return BenchReport(
@@ -200,14 +200,14 @@ def _report(
 
 
 def test_a_run_is_compared_with_the_last_one_like_it() -> None:
-    runs = [_report(1), _report(2), _report(3, model="x/other"), _report(4, concurrency=2), _report(5, answered=0)]
-    found = bench_history.before(runs, _report(6))
+    runs = [_run(1), _run(2), _run(3, model="x/other"), _run(4, concurrency=2), _run(5, answered=0)]
+    found = bench_history.before(runs, _run(6))
     assert found is not None
     assert found.started_at == 2
-    assert bench_history.before(runs[2:], _report(6)) is None
+    assert bench_history.before(runs[2:], _run(6)) is None
 
 
 def test_ratios_leave_out_what_one_of_them_lacks() -> None:
-    then = _report(1, first_ms={"p50": 4.0, "max": 0.0}, total_ms={"p50": 1.0})
-    now = _report(2, first_ms={"p50": 5.0, "max": 3.0, "p99": 9.0}, overhead_ms={"p50": 1.0})
+    then = _run(1, first_ms={"p50": 4.0, "max": 0.0}, total_ms={"p50": 1.0})
+    now = _run(2, first_ms={"p50": 5.0, "max": 3.0, "p99": 9.0}, overhead_ms={"p50": 1.0})
     assert bench_history.ratios(now, then) == {"first_ms": {"p50": 1.25}}

@@ -80,7 +80,7 @@ def test_a_model_is_measured_with_a_key_of_its_own_and_remembered(command: Comma
 
     compared = json.loads(command("bench", "demo/echo", "-n", "1", "--compare", "--json").stdout)
     assert compared["compared"]["ratios"]["first_ms"]["p50"] > 0
-    assert "p50 now /" in command("bench", "demo/echo", "-n", "1", "--compare").stdout
+    assert "P50 NOW /" in command("bench", "demo/echo", "-n", "1", "--compare").stdout
     alone = command("bench", "demo/echo", "-n", "2", "-c", "2", "--compare")
     assert "no run before it" in alone.stderr
 
