@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from omniroute.cli.account_edit import edit
 from omniroute.cli.client import AdminClient, segment
 from omniroute.cli.credential import credential_options, read_credential
 from omniroute.cli.failure import FAILURE, USAGE, Failure
@@ -86,6 +87,9 @@ def add(
             _test(state, client, made)
             return
     state.emit(made, "")
+
+
+providers.add_command(edit)
 
 
 @providers.command(

@@ -19,7 +19,7 @@ Origin = Literal["flag", "environment", "file", "database", "default"]
 ORIGINS: tuple[Origin, ...] = ("flag", "environment", "file", "database", "default")
 
 
-STRATEGIES = ("fill-first", "round-robin", "p2c", "random", "least-used", "cost-optimized", "weighted", "auto")
+STRATEGIES = ("fill-first", "round-robin", "p2c", "random", "least-used", "cost-optimized", "weighted", "pace", "auto")
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
