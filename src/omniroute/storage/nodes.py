@@ -17,7 +17,10 @@ from omniroute.storage import rows
 from omniroute.storage.db import Database
 from omniroute.storage.vault import Vault
 
-_COLUMNS = "prefix, name, format, base_url, headers, models_json, tier, timeouts_json, resilience, proxy, transport, created_at, updated_at"
+_COLUMNS = (
+    "prefix, name, format, base_url, headers, models_json, tier, timeouts_json, resilience, proxy, transport, created_at, "
+    "updated_at"
+)
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
