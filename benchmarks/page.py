@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import plot
@@ -73,6 +73,8 @@ def _sections(record: Record, drawn: list[str]) -> Iterator[str]:
     yield "## Latency\n"
     yield from _latencies(record)
     yield from _memory(record)
+    if record.get("routing"):
+        yield from _routing(record["routing"])
     yield from _history(drawn)
 
 
@@ -159,11 +161,15 @@ def _memory(record: Record) -> Iterator[str]:
     yield f"| start to first answer | omniroute | {start['min_ms']:.0f} ms, median {start['median_ms']:.0f} | {command} |\n"
     soaked = record.get("soak")
     if soaked:
+        wrong = sum(soaked["problems"].values()) + len(soaked.get("faults", ()))
+        rest = soaked.get("after")
         yield (
             f"Soak (`python benchmarks/soak.py --minutes {soaked['minutes']:.0f}`): {soaked['minutes']:.1f} minutes, "
-            f"{soaked['requests']:,} requests, {sum(soaked['problems'].values())} faults; {soaked['first_mb']:.1f} MB at first, "
-            f"{soaked['last_mb']:.1f} MB at last, slope {soaked['slope_mb_per_hour']:+.1f} MB an hour, "
-            f"{soaked['cpu_share']:.0%} of a core.\n"
+            f"{soaked['requests']:,} requests, {wrong} faults; {soaked['first_mb']:.1f} MB at first, "
+            f"{soaked['last_mb']:.1f} MB at last, growth {soaked['growth']:+.1%}, "
+            f"slope {soaked['slope_mb_per_hour']:+.1f} MB an hour once settled, {soaked['cpu_share']:.0%} of a core."
+            + (f" At rest: {rest['tasks']} tasks, {rest['upstream_busy']} busy upstream connections." if rest else "")
+            + " Every row of the ledger was compared with the upstream's bill.\n"
         )
 
 
@@ -181,6 +187,23 @@ def _digest(record: Record) -> dict[str, Any]:
 
 def _past() -> list[dict[str, Any]]:
     return [json.loads(line) for line in _HISTORY.read_text().splitlines()] if _HISTORY.exists() else []
+
+
+def _routing(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "## Routing, a simulated week\n"
+    yield (
+        "What each strategy makes of the same week of agent traffic over two subscriptions, two keys of a dear provider, a cheap "
+        "one and a free one, with outages, storms of 429 and quota that comes back early (`python benchmarks/simulate_routing.py`). "
+        "Blocked: minutes in which sessions stood still.\n"
+    )
+    yield "| strategy | requests | blocked min | given up | quota unused | account switches | from cache | cost USD |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for one in results:
+        yield (
+            f"| {one['strategy']} | {one['requests']:,} | {one['blocked']:.1f} | {one['given_up']} | {one['stranded']:.1%} | "
+            f"{one['switches']:,} | {one['cache']:.1%} | {one['cost']:.2f} |"
+        )
+    yield ""
 
 
 def _history(drawn: list[str]) -> Iterator[str]:

@@ -165,6 +165,9 @@ def _parsed() -> argparse.Namespace:
     peers = "measure these beside it (default: all, see benchmarks/peers.py), on a few scenarios unless --only says which"
     parser.add_argument("--peers", nargs="*", metavar="NAME", help=peers)
     parser.add_argument("--peers-from", type=Path, metavar="FILE", help="a saved run with peers to show beside this one")
+    parser.add_argument("--soak-from", type=Path, metavar="FILE", help="a saved soak (soak.py --save) to show with this run")
+    routing = "results of simulate_routing.py --json to show with this run"
+    parser.add_argument("--routing-from", type=Path, metavar="FILE", help=routing)
     parser.add_argument("--save", type=Path, metavar="FILE", help="the record as JSON")
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="a saved record to print ratios to")
     parser.add_argument("--note", default="", help="said beside the figures: 'quiet machine', 'shared, busy machine'")
@@ -189,8 +192,10 @@ def main() -> int:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a thousand streams need more than two thousand files
     record = json.loads(given.render.read_text()) if given.render else run(given)
-    if given.peers_from:
-        record["peers"] = json.loads(given.peers_from.read_text())
+    beside = {"peers": given.peers_from, "soak": given.soak_from, "routing": given.routing_from}
+    added = {name: json.loads(file.read_text()) for name, file in beside.items() if file is not None}
+    if added:
+        record |= added
         record["bars"] = [verdict._asdict() for verdict in judge(record)]
     if given.save:
         given.save.write_text(json.dumps(record, indent=1) + "\n")
