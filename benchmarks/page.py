@@ -193,8 +193,8 @@ def _routing(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "## Routing, a simulated week\n"
     yield (
         "What each strategy makes of the same week of agent traffic over two subscriptions, two keys of a dear provider, a cheap "
-        "one and a free one, with outages, storms of 429 and quota that comes back early (`python benchmarks/simulate_routing.py`). "
-        "Blocked: minutes in which sessions stood still.\n"
+        "one and a free one, with outages, storms of 429 and quota that comes back early; means of some such weeks "
+        "(`python benchmarks/simulate_routing.py --seeds 6 --json`). Blocked: minutes in which sessions stood still.\n"
     )
     yield "| strategy | requests | blocked min | given up | quota unused | account switches | from cache | cost USD |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
