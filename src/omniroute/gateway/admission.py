@@ -130,6 +130,12 @@ class Admission:
         self._small = _Room()
         self._large = _Room()
 
+    def take(self, size: int, limit: int) -> Hold | None:
+        """Room for the body at once, as of :meth:`enter`; None when it would have to wait. ``limit`` is not 0."""
+        room = self._room(size, limit)
+        size = min(size, room.limit)
+        return Hold(room, size, self._clock.monotonic()) if room.take(size) else None
+
     async def enter(self, size: int, client: str, limit: int, seconds: float) -> Hold | None:
         """Room for a body of ``size`` bytes of ``client`` (a key's id), of ``limit`` bytes for all; None without a limit (0).
 
@@ -138,9 +144,7 @@ class Admission:
         """
         if not limit:
             return None
-        small = size <= SMALL
-        room = self._small if small else self._large
-        room.limit = max(1, limit // _SMALL_SHARE if small else limit - limit // _SMALL_SHARE)
+        room = self._room(size, limit)
         size = min(size, room.limit)
         if not room.take(size) and not await room.wait(size, client, seconds):
             room.refused += 1
@@ -150,6 +154,14 @@ class Admission:
                 retry_after=min(max(room.mean, 1.0), _LONGEST_GUESS),
             )
         return Hold(room, size, self._clock.monotonic())
+
+    def _room(self, size: int, limit: int) -> _Room:
+        if size <= SMALL:
+            room, share = self._small, limit // _SMALL_SHARE
+        else:
+            room, share = self._large, limit - limit // _SMALL_SHARE
+        room.limit = share or 1
+        return room
 
     def leave(self, hold: Hold | None) -> None:
         """The request is done, however."""

@@ -46,11 +46,14 @@ class Visit:
         size = int(declared) if declared.isdigit() and len(declared) <= _LONGEST_NUMBER else most
         if not limit or size > most:  # what is too large is refused before it is read
             return await exchange.body(most)
-        client = grant.id if grant is not None else ""
-        self._hold = await self._gate.admission.enter(size, client, limit, settings.body_wait)
+        hold = self._gate.admission.take(size, limit)
+        if hold is None:
+            client = grant.id if grant is not None else ""
+            hold = await self._gate.admission.enter(size, client, limit, settings.body_wait)
+        self._hold = hold
         body = await exchange.body(most)
-        if self._hold is not None:
-            self._hold.shrink(len(body))
+        if hold is not None:
+            hold.shrink(len(body))
         return body
 
     def stream(self, grant: KeyGrant | None) -> None:
@@ -59,5 +62,7 @@ class Visit:
             self._stream = self._gate.limits.stream(grant)
 
     def close(self) -> None:
-        self._gate.admission.leave(self._hold)
-        self._gate.limits.close(self._stream)
+        if self._hold is not None:
+            self._gate.admission.leave(self._hold)
+        if self._stream is not None:
+            self._gate.limits.close(self._stream)
