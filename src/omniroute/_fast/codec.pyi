@@ -23,7 +23,11 @@ class Bridge:
     ``feed`` takes what one network read gave and returns what to write to the client now (may be b"").
     In pass-through whole events are handed on, an incomplete one is held until its rest comes, so that pings and errors of ours
     always stand between events; ``hide_usage`` leaves out Chat usage chunks the client did not ask for. What follows the
-    terminator, or an error of the upstream, is dropped.
+    terminator, or an error of the upstream, is dropped. An error behind the end of the answer (its stop word is known) is none:
+    the client gets the proper end, ``error_status`` stays 0.
+
+    Further answers of one stream (n > 1) reach encoders of dialects that have them, Chat, Gemini and the old completions; others,
+    and filters beside the stream, get the first one.
 
     ``comments`` allows keep-alives as SSE comments to dialects without a ping of their own. ``limit`` is the number of bytes one
     event may have; a larger one is an error. ``through`` are filters the events pass on their way to the encoder, in order (in
