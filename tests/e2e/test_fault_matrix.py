@@ -325,3 +325,35 @@ def check_committed(cell: Cell, outcome: Outcome) -> None:
     assert BAD.startswith(text.rstrip())
     assert told(cell, outcome.body)
     assert not ended(cell, outcome.body)
+
+
+# one account, and a fault that passes ----------------------------------------------------------------------------------------
+
+_PASSING = (
+    "reset_before_headers", "close_before_headers", "early_cut_mid_event", "early_cut_between_events", "early_reset_mid_stream",
+    "early_short_body", "status_408", "status_500", "status_502", "status_503", "status_529",
+)  # fmt: skip
+
+
+async def test_a_fault_that_passes_costs_a_single_account_one_more_try(tmp_path: Path) -> None:
+    """Nobody else could answer: it is asked again in its place, once, as long as the client has seen nothing."""
+    kinds = product(_PASSING, (False, True), CLIENTS.items())
+    asking = [
+        Cell(number, fault, streamed, client, own, "single") for number, (fault, streamed, (client, own)) in enumerate(kinds)
+    ]
+    by_name = {cell.name: cell for cell in asking}
+    calls = dict.fromkeys(by_name, 0)
+
+    def answering(received: Received) -> Script:
+        cell = by_name[received.model or ""]
+        calls[cell.name] += 1
+        return FAULTS[cell.fault] if calls[cell.name] == 1 else Script(GOOD)
+
+    async with ScriptedUpstream().run() as upstream:
+        upstream.default = answering
+        config = "\n".join(cell.config(upstream) for cell in asking)
+        async with serving(tmp_path / "data", config, OMNIROUTE_COMBO_RETRIES="1") as server:
+            found = await _ask_all(server, asking, STALLS_AT_ONCE)
+    texts = {cell.id: said(cell, one.body) if one.status == 200 else f"{one.status}: {one.body}" for cell, one in found.items()}
+    assert {name: text for name, text in texts.items() if text != GOOD} == {}
+    assert set(calls.values()) == {2}
