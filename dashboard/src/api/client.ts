@@ -14,7 +14,8 @@ export class ApiError extends Error {
 
 export interface Listing<T> {
   data: T[];
-  cursor?: string | null;
+  /** Asks for the next page; null = this was the last. */
+  next_cursor: string | null;
 }
 
 type Query = Record<string, string | number | boolean | null | undefined>;

@@ -31,7 +31,7 @@ function Audit() {
       <PageHead title="Audit" about="Every change of the configuration: who made it and when." />
       <Card wide actions={entries.data && <Export name="omniroute-audit" rows={entries.data.data} columns={COLUMNS} />}>
         <Loaded of={entries} isEmpty={({ data }) => data.length === 0} empty={<p>Nothing has been changed yet.</p>}>
-          {({ data, cursor: next }) => (
+          {({ data, next_cursor: next }) => (
             <>
               <Table label="Changes" rows={data} columns={COLUMNS} rowKey={(row) => String(row.id)} />
               <div class="row">

@@ -72,7 +72,7 @@ function Logs() {
             <TextField label="Session" type="search" value={session} onText={setSession} />
           </div>
           <Loaded of={tries} isEmpty={({ data }) => data.length === 0} empty={<p>No request fits. Send one, or take a filter away.</p>}>
-            {({ data, cursor: next }) => (
+            {({ data, next_cursor: next }) => (
               <>
                 <Table label="Tries" rows={data} columns={COLUMNS} rowKey={(row) => String(row.id)} onRow={setOpen} />
                 <div class="row">
