@@ -18,15 +18,18 @@ PACKAGE := $(STAMPS)/package
 OTHER_PACKAGE := $(STAMPS)/package-asan
 BUILD_ENV :=
 RUN_ENV :=
+TESTS :=
 else
 PACKAGE := $(STAMPS)/package-asan
 OTHER_PACKAGE := $(STAMPS)/package
 BUILD_ENV := CFLAGS="-O1 -g -fsanitize=address -fno-omit-frame-pointer" LDFLAGS="-fsanitize=address"
 # The interpreter itself is not instrumented: the runtime must be there first, and CPython's own arenas are not leaks.
 RUN_ENV = LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
+# A browser with that runtime in it does not start.
+TESTS := --ignore=tests/browser
 endif
 
-.PHONY: help run test fuzz lint bench bench-peers soak agents dashboard docs wheel clean
+.PHONY: help run test fuzz lint bench bench-peers soak agents dashboard docs screenshots wheel clean
 
 help:
 	@echo 'make run     start the server on http://127.0.0.1:20128 (ARGS="--port 9000" passes flags)'
@@ -38,6 +41,7 @@ help:
 	@echo 'make agents  run Claude Code, Codex and Gemini CLI through a tool loop against every other dialect'
 	@echo 'make dashboard  build the dashboard alone (make run and make test do it when its sources changed)'
 	@echo 'make docs    write the settings tables of docs/configuration.md'
+	@echo 'make screenshots  take the pictures of docs/images anew (needs Chromium)'
 	@echo 'make wheel   build the source archive, and the wheel from it, into dist/'
 	@echo 'make clean   remove everything make made; your data directory is not touched'
 
@@ -45,7 +49,8 @@ run: $(PACKAGE) $(STAMPS)/dashboard
 	@exec env $(RUN_ENV) $(BIN)/omniroute serve --no-open $(ARGS)
 
 test: $(PACKAGE) $(STAMPS)/dashboard $(STAMPS)/test
-	$(RUN_ENV) $(BIN)/python -m pytest $(ARGS)
+	@.ci/chromium $(BIN)/python
+	$(RUN_ENV) $(BIN)/python -m pytest $(TESTS) $(ARGS)
 
 # Needs Clang; builds its own extensions below build/fuzz. Not part of the gate.
 fuzz: $(STAMPS)/venv
@@ -79,6 +84,10 @@ dashboard: $(STAMPS)/dashboard
 
 docs: $(PACKAGE)
 	$(BIN)/python docs/settings_table.py
+
+screenshots: $(PACKAGE) $(STAMPS)/dashboard $(STAMPS)/test
+	@.ci/chromium $(BIN)/python
+	$(BIN)/python docs/screenshots.py
 
 # The source archive first, then the wheel from the unpacked archive: nothing of this tree slips in. -g0: no debug information.
 wheel: $(PACKAGE)
