@@ -85,6 +85,10 @@ interface TextProps {
   required?: boolean;
   autofocus?: boolean;
   minLength?: number;
+  min?: number;
+  max?: number;
+  /** Numbers are whole unless this says `any`. */
+  step?: "any";
   disabled?: boolean;
   label: string;
   hint?: ComponentChildren;

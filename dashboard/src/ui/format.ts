@@ -18,6 +18,9 @@ export function count(value: number | null | undefined): string {
 
 const trim = (text: string) => (text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text);
 
+/** 1 → "1 account", 2 → "2 accounts". */
+export const plural = (n: number, word: string): string => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
+
 /** US dollars; small sums keep the digits that say something. */
 export function money(value: number | null | undefined): string {
   if (value === null || value === undefined) return "–";

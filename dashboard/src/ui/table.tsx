@@ -27,7 +27,7 @@ export function Table<T>({ label, rows, columns, rowKey, onRow }: TableProps<T>)
           <tr>
             {columns.map((column) => (
               <th key={column.title} scope="col" class={column.number ? "number" : ""}>
-                {column.title}
+                {column.title || <span class="unseen">Actions</span>}
               </th>
             ))}
           </tr>
@@ -36,7 +36,7 @@ export function Table<T>({ label, rows, columns, rowKey, onRow }: TableProps<T>)
           {rows.map((row) => (
             <tr key={rowKey(row)} class={onRow ? "choosable" : ""} onClick={onRow && (() => onRow(row))}>
               {columns.map((column) => (
-                <td key={column.title} data-title={column.title} class={column.number ? "number" : ""}>
+                <td key={column.title} data-title={column.title} class={column.number ? "number" : column.title ? "" : "deeds"}>
                   {column.cell(row)}
                 </td>
               ))}

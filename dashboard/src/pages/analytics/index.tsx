@@ -45,15 +45,15 @@ function Charts({ rows, since, daily }: { rows: readonly Totals[]; since: number
   const per = daily ? "a day" : "an hour";
   return (
     <div class="grid settings">
-      <Card title={`Requests ${per}`}>
+      <Card title={`Tries ${per}`}>
         <Chart
-          label="Requests"
+          label="Tries"
           at={at}
           when={when}
           write={count}
           series={[
-            { label: "Requests", values: found.map((slot) => slot.requests) },
-            { label: "Failed tries", values: found.map((slot) => slot.errors) },
+            { label: "Answered", values: found.map((slot) => slot.attempts - slot.errors) },
+            { label: "Failed", values: found.map((slot) => slot.errors) },
           ]}
         />
       </Card>

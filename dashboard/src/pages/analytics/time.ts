@@ -10,6 +10,7 @@ export const RANGES = [
 export interface Slot {
   at: number;
   requests: number;
+  attempts: number;
   errors: number;
   input_tokens: number;
   cached_tokens: number;
@@ -18,7 +19,7 @@ export interface Slot {
   shadow_cost_usd: number;
 }
 
-const SUMS = ["requests", "errors", "input_tokens", "cached_tokens", "output_tokens", "cost_usd", "shadow_cost_usd"] as const;
+const SUMS = ["requests", "attempts", "errors", "input_tokens", "cached_tokens", "output_tokens", "cost_usd", "shadow_cost_usd"] as const;
 const HOUR = 3600;
 
 /** When a range of `days` that ends in this hour begins: unix seconds, the same all through the hour. */
@@ -37,7 +38,7 @@ export const momentOf = (group: string) => Date.parse(`${group}:00:00Z`) / 1000;
 export function slots(groups: readonly Totals[], since: number, daily: boolean): Slot[] {
   const found = new Map<number, Slot>();
   const end = Date.now() / 1000;
-  for (let at = since; at <= end; at = following(at, daily)) found.set(at, { at, requests: 0, errors: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0, cost_usd: 0, shadow_cost_usd: 0 });
+  for (let at = since; at <= end; at = following(at, daily)) found.set(at, { at, requests: 0, attempts: 0, errors: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0, cost_usd: 0, shadow_cost_usd: 0 });
   for (const group of groups) {
     if (group.group === null) continue;
     const moment = momentOf(group.group);

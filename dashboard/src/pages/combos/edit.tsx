@@ -63,7 +63,7 @@ function Editor({ combo, strategies, onSaved }: { combo: Combo | null; strategie
                 }}
               />
               <div class="fields">
-                <TextField label="Timeout in seconds" type="number" placeholder="as in the settings" value={timeout} onText={setTimeout} error={form.errorOf("timeout")} hint="To the first token, for steps that say nothing." />
+                <TextField label="Timeout in seconds" type="number" step="any" placeholder="as in the settings" value={timeout} onText={setTimeout} error={form.errorOf("timeout")} hint="To the first token, for steps that say nothing." />
                 <TextField label="Retries" type="number" placeholder="as in the settings" value={retries} onText={setRetries} error={form.errorOf("retries")} hint="Of a step in place, before the next." />
               </div>
             </div>

@@ -66,7 +66,7 @@ function Combos() {
 }
 
 export const pages: Page[] = [
-  { path: "/combos", title: "Combos", group: "Routing", order: 12, icon: "⑂", words: "routing fallback chain alias strategy dry run", component: Combos },
+  { path: "/combos", title: "Combos", group: "Routing", order: 12, icon: "⋔", words: "routing fallback chain alias strategy dry run", component: Combos },
   { path: "/combos/new", title: "New combo", order: 13, component: NewCombo },
   { path: "/combos/:id", title: "Combo", order: 14, component: EditCombo },
 ];

@@ -102,8 +102,8 @@ function StepForm({ step, title, options, weighted, accounts, error, onChange }:
             onText={(account) => onChange({ account })}
             options={[["", "Any"], ...(step.account && !known ? [[step.account, step.account] as const] : []), ...own.map((account) => [account.id, account.name] as const)]}
           />
-          {weighted && <TextField label="Weight" type="number" placeholder="1" value={step.weight} onText={(weight) => onChange({ weight })} />}
-          <TextField label="Timeout in seconds" type="number" placeholder="as elsewhere" value={step.timeout} onText={(timeout) => onChange({ timeout })} />
+          {weighted && <TextField label="Weight" type="number" step="any" placeholder="1" value={step.weight} onText={(weight) => onChange({ weight })} />}
+          <TextField label="Timeout in seconds" type="number" step="any" placeholder="as elsewhere" value={step.timeout} onText={(timeout) => onChange({ timeout })} />
           <TextField label="Retries" type="number" placeholder="as elsewhere" value={step.retries} onText={(retries) => onChange({ retries })} />
         </div>
       </details>

@@ -61,6 +61,7 @@ function Option({ field, value, onValue }: { field: StrategyField; value: unknow
       label={label(field.name)}
       hint={`${field.help}${range}`}
       type={numeric ? "number" : "text"}
+      {...(field.type === "number" && { step: "any" as const })}
       placeholder={String(field.default ?? "")}
       value={value === undefined || value === null ? "" : String(value)}
       onText={(text) => onValue(text === "" ? undefined : numeric ? Number(text) : text)}

@@ -5,7 +5,7 @@ import { withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { Account, Totals, Try } from "../../api/types";
 import { Badge, Copy, Time } from "../../ui/basics";
-import { count, lasting, money, percent, span } from "../../ui/format";
+import { count, lasting, money, percent, plural, span } from "../../ui/format";
 import { AccountState, Outcome } from "../../ui/outcome";
 import { Card, Figure, Loaded, PageHead } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
@@ -30,7 +30,7 @@ function Strip() {
         <p class="row" role="status">
           <Badge tone={data.draining ? "warn" : "good"}>{data.draining ? "shutting down" : "serving"}</Badge>
           <span>
-            {data.in_flight} in flight · up {lasting(data.uptime_seconds)} · {data.providers.connected} providers, {data.accounts} accounts
+            {data.in_flight} in flight · up {lasting(data.uptime_seconds)} · {plural(data.providers.connected, "provider")}, {plural(data.accounts, "account")}
           </span>
           {data.recorder.failing_since !== null && <Badge tone="bad">the ledger cannot be written: {data.recorder.last_error}</Badge>}
           {data.recorder.dropped > 0 && <Badge tone="bad">{data.recorder.dropped} ledger rows lost</Badge>}
@@ -92,7 +92,7 @@ function Endpoint() {
 function Attention() {
   const accounts = useResource<Listing<Account>>("/api/providers", 30_000);
   return (
-    <Card title="Needs attention">
+    <Card title="Needs attention" wide>
       <Loaded of={accounts}>
         {({ data }) => {
           const troubled = data.filter((account) => account.enabled && account.state !== "connected");
@@ -100,7 +100,7 @@ function Attention() {
           if (own.length === 0)
             return (
               <p>
-                Only the built-in demo is connected. <a href="/providers">Connect a provider</a>.
+                Only the built-in demo is connected. <a href="/providers">Connect a provider</a>, or let the <a href="/setup">setup</a> lead you.
               </p>
             );
           if (troubled.length === 0) return <p class="quiet">Nothing. Every account is in order.</p>;
@@ -147,8 +147,8 @@ function Home() {
       <Strip />
       <Today />
       <div class="grid">
-        <Endpoint />
         <Attention />
+        <Endpoint />
         <Recent />
       </div>
     </>

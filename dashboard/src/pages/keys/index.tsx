@@ -153,4 +153,4 @@ function Keys() {
   );
 }
 
-export const page: Page = { path: "/keys", title: "API keys", group: "System", order: 70, icon: "⚿", words: "token client access rotate revoke", component: Keys };
+export const page: Page = { path: "/keys", title: "API keys", group: "System", order: 70, icon: "✱", words: "token client access rotate revoke", component: Keys };

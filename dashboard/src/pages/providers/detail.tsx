@@ -9,13 +9,14 @@ import { AccountState } from "../../ui/outcome";
 import { Card, Loaded, PageHead } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { toast } from "../../ui/toasts";
+import { CustomModels } from "./models";
 
 interface Model {
   id: string;
   name: string;
   kind: string;
   context: number | null;
-  max_output: number | null;
+  output: number | null;
   tools: boolean | null;
   vision: boolean | null;
   reasoning: boolean | null;
@@ -25,7 +26,7 @@ const MODELS: Column<Model>[] = [
   { title: "Model", cell: (row) => <span class="mono">{row.id}</span> },
   { title: "Kind", cell: (row) => row.kind },
   { title: "Context", number: true, cell: (row) => count(row.context) },
-  { title: "Output", number: true, cell: (row) => count(row.max_output) },
+  { title: "Output", number: true, cell: (row) => count(row.output) },
   { title: "", cell: (row) => <Copy text={row.id} /> },
 ];
 
@@ -129,6 +130,7 @@ export function Detail({ params }: { params: Record<string, string> }) {
                 {(list) => <Table label="Models" rows={list.data} columns={MODELS} rowKey={(row) => row.id} />}
               </Loaded>
             </Card>
+            <CustomModels provider={data.provider} prefix={data.prefix} onChange={models.reload} />
           </div>
         </>
       )}

@@ -60,7 +60,14 @@ function Catalogue({ onConnect }: { onConnect: (provider: Provider) => void }) {
           {({ data }) => {
             const words = search.toLowerCase();
             const found = data.filter((p) => (!tier || p.tier === tier) && `${p.name} ${p.id} ${p.prefix}`.toLowerCase().includes(words));
-            if (found.length === 0) return <p class="empty">No provider is called that. Other services that speak a known format can be added as a node with the CLI.</p>;
+            if (found.length === 0)
+              return (
+                <p class="empty">
+                  <span>
+                    No provider is called that. Other services that speak a known format can be added as a <a href="/nodes">custom node</a>.
+                  </span>
+                </p>
+              );
             return (
               <div class="grid">
                 {found.map((provider) => (

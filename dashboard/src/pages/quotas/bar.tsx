@@ -3,11 +3,12 @@ import { count, lasting, percent } from "../../ui/format";
 import type { Window } from "./shapes";
 
 const STATES = { open: ["good", "open"], reserve: ["warn", "only the reserve is left"], exhausted: ["bad", "used up"] } as const;
-const SOURCES = { header: "told by the provider", endpoint: "asked of the provider", counted: "counted here" } as const;
+const SOURCES = { header: "Told by the provider", endpoint: "Asked of the provider", counted: "Counted here" } as const;
 const NAMES: Record<string, string> = { "5h": "5 hours", daily: "Day", weekly: "Week", monthly: "Month", rolling: "Rolling", credits: "Credits" };
 
 /** Ahead of or behind an even use of the window, in words. */
 function paceOf(window: Window, now: number): string {
+  if (window.state === "exhausted") return "Nothing is left until then.";
   if (window.expected === null) return "";
   if (window.exhausts_at !== null && window.exhausts_at > now) return `At this pace it runs out in ${lasting(window.exhausts_at - now)}.`;
   const ahead = window.used - window.expected;
