@@ -70,7 +70,7 @@ def digest_key(secret: bytes, plain: str) -> bytes:
 
 
 class KeyRepository:
-    """``secret`` is :attr:`Secrets.api_key`, ``vault`` seals proxies. Unknown ids raise NotFound, impossible limits BadRequest."""
+    """``secret`` is :attr:`Secrets.api_key`, ``vault`` seals proxies. Unknown ids: NotFound; impossible limits: BadRequest."""
 
     def __init__(self, db: Database, secret: bytes, vault: Vault) -> None:
         self._db = db
