@@ -29,8 +29,8 @@ class HealthKeeper:
 
     async def load(self) -> int:
         """Take up what the last process left, as far as it still holds; returns how much that was."""
-        rows = await self._repository.load()
-        return self._health.load([Saved(*row) for row in rows], self._clock.now())
+        self._written = [Saved(*row) for row in await self._repository.load()]
+        return self._health.load(self._written, self._clock.now())
 
     def start(self) -> None:
         if self._task is None:
