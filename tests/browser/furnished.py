@@ -72,14 +72,27 @@ async def lived_in(data_dir: Path, upstream: ScriptedUpstream, *, hourly: float 
         ]
     )
     async with serving(data_dir, config, INITIAL_PASSWORD=PASSWORD) as server:
-        await _configure(server)
+        await _configure(server, upstream)
         await _traffic(server, upstream)
         yield server
 
 
 def _busy(request: Received) -> Script:
     size = len(request.body)
-    return Script(answer="The answer is a short one. " * 6, usage=Usage(1200 + size, 180 + size % 90, cached=900, reasoning=40))
+    headers = _plan() if request.path == "/v1/messages" else {}
+    usage = Usage(1200 + size, 180 + size % 90, cached=900, reasoning=40)
+    return Script(answer="The answer is a short one. " * 6, usage=usage, headers=headers)
+
+
+def _plan() -> dict[str, str]:
+    """What the headers of a plan tell of its two windows."""
+    now = SystemClock().now()
+    told = {"5h": (0.46, 2.2 * 3600), "7d": (0.71, 4.5 * _DAY)}
+    return {
+        f"anthropic-ratelimit-unified-{window}-{word}": value
+        for window, (used, left) in told.items()
+        for word, value in (("status", "allowed"), ("utilization", str(used)), ("reset", str(int(now + left))))
+    }
 
 
 async def _remember(data_dir: Path, hourly: float) -> None:
@@ -135,20 +148,25 @@ def _row(rng: random.Random, at: float) -> LedgerRow:
     )
 
 
-async def _configure(server: Server) -> None:
+async def _configure(server: Server, upstream: ScriptedUpstream) -> None:
     async def post(path: str, **body: Any) -> Any:
         answer = await server.http.post(path, json=body)
         assert answer.is_success, f"{path}: {answer.text}"
         return answer.json()
 
     await post("/api/auth/login", password=PASSWORD)
-    await post("/api/providers", provider="openai", name="Team", api_key="k-openai-team")
+    limits = {
+        "reserve": 0.1,
+        "allowances": [{"limit": 200, "per": "daily"}, {"limit": 40_000, "unit": "tokens", "per": "weekly"}],
+    }
+    await post("/api/providers", provider="openai", name="Team", api_key="k-openai-team", limits=limits)
     gone = await post("/api/providers", provider="openai", name="Personal", api_key="k-openai-gone", priority=2)
     await post("/api/provider-nodes", prefix="desk", format="openai_chat", base_url="http://127.0.0.1:9/v1", name="Desk GPU")
     await post("/api/combos", name="thrifty", steps=["groq/llama-3.3-70b-versatile", "deepseek/deepseek-chat"])
     await post("/api/aliases", alias="gpt-*", target="thrifty")
     for name in ("laptop", "build server"):
         await post("/api/keys", name=name)
+    upstream.queue(Script(status=401, message="Incorrect API key provided"))
     await post(f"/api/providers/{gone['id']}/test")
 
 
