@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { post } from "../api/client";
 import { Button, TextField } from "../ui/basics";
+import { go } from "./router";
 import { useSession } from "./session";
 
 /** The first password, or the login. */
@@ -16,6 +17,7 @@ export function Entrance() {
     if (first && password !== again) return setProblem("The two passwords differ.");
     try {
       await post(first ? "/api/init" : "/api/auth/login", { password });
+      if (first && location.pathname === "/") go("/setup", true);
       refresh();
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error));
