@@ -26,8 +26,8 @@ def decision_headers(context: Context, attempt: Attempt) -> list[tuple[str, str]
     target = attempt.target
     headers = [
         ("x-omniroute-provider", target.provider.id),
-        ("x-omniroute-model", target.model),
-        ("x-omniroute-decision", decision_of(context, attempt)),
+        ("x-omniroute-model", _line(target.model)),
+        ("x-omniroute-decision", _line(decision_of(context, attempt))),
         ("x-omniroute-attempts", str(context.attempts)),
     ]
     if attempt.account.label:
@@ -45,6 +45,11 @@ def decision_headers(context: Context, attempt: Attempt) -> list[tuple[str, str]
     if context.ops is not None:
         headers.append(("x-omniroute-ops", str(len(context.ops))))
     return headers
+
+
+def _line(text: str) -> str:
+    """Names come from the client: what cannot stand in a header is written as its escape."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
 def opening_headers(context: Context) -> list[tuple[str, str]]:

@@ -264,18 +264,18 @@ class Front:
         status = 200 if reason is None else 503
         await exchange.respond(status, [("content-type", "application/json"), ("cache-control", "no-store")], body)
 
-    def _cors_headers(self, exchange: Incoming) -> list[tuple[bytes, bytes]]:
+    def _cors_headers(self, exchange: Incoming) -> list[tuple[str, str]]:
         """What an answer to a page of an allowed origin carries; nothing for others."""
         origin = exchange.header("origin")
         if origin is None or not (origin in self._cors or "*" in self._cors):
             return []
         asked = exchange.header("access-control-request-headers") or _ALLOWED_HEADERS
         return [
-            (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"vary", b"origin"),
-            (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
-            (b"access-control-allow-headers", asked.encode("latin-1")),
-            (b"access-control-expose-headers", b"x-request-id, x-omniroute-provider, x-omniroute-model, retry-after"),
+            ("access-control-allow-origin", origin),
+            ("vary", "origin"),
+            ("access-control-allow-methods", "GET, POST, OPTIONS"),
+            ("access-control-allow-headers", asked),
+            ("access-control-expose-headers", "x-request-id, x-omniroute-provider, x-omniroute-model, retry-after"),
         ]
 
 

@@ -7,9 +7,7 @@ transport. Everything else, pipelining and shutdown among it, is uvicorn's.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
@@ -18,9 +16,10 @@ import structlog
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from omniroute._fast.http_head import response_head
 from omniroute.core import json
 from omniroute.core.errors import BodyTooLarge
-from omniroute.gateway.ports import ClientGone
+from omniroute.gateway.ports import PER_REQUEST, ClientGone
 from omniroute.server.exchange import Incoming
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("omniroute.server")
 
-_UNSAFE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _MAX_TARGET = 16 * 1024
 _MAX_HEADERS = 128
 _MAX_HEADER_BYTES = 64 * 1024
@@ -55,19 +53,6 @@ class Served(Protocol):
         """What serves that path, None where only ASGI does."""
 
     def serve(self, exchange: Incoming, found: Any) -> Awaitable[None]: ...
-
-
-@lru_cache(maxsize=1024)
-def _fixed_head(status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
-    """Status line and headers: few answers differ in them, so they are checked and joined once."""
-    raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
-    _check_values([value for _, value in raw])
-    return STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % pair for pair in raw])
-
-
-def _check_values(values: Sequence[bytes]) -> None:
-    if _UNSAFE.search(b" ".join(values)) is not None:
-        raise ValueError("the value of a header holds a control character")
 
 
 class WireExchange(Incoming):
@@ -198,19 +183,13 @@ class WireExchange(Incoming):
             raise RuntimeError("the answer has begun")
         if self._expects and self._more:
             self.keep_alive = False  # a body may follow or not: what comes next on this connection has no meaning
-        parts = [
-            _fixed_head(status, tuple(headers)),
-            self._connection.default_head(),
-            framing,
-            b"x-request-id: ",
-            self.request_id.encode("latin-1"),
-            b"\r\n",
-        ]
-        if self.extra:
-            _check_values([value for _, value in self.extra])
-            parts += [b"%b: %b\r\n" % pair for pair in self.extra]
-        parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
-        return b"".join(parts)
+        given = (
+            [*headers, ("x-request-id", self.request_id), *self.extra]
+            if self.extra
+            else [*headers, ("x-request-id", self.request_id)]
+        )
+        end = framing + (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        return response_head(STATUS_LINE[status] + self._connection.default_head(), given, end)
 
     async def respond(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         head = self._head(status, headers, b"" if status in _BODILESS else b"content-length: %d\r\n" % len(body))
