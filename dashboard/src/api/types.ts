@@ -18,7 +18,30 @@ export interface Account {
   created_at: number | null;
   last_test_at: number | null;
   last_error: string | null;
+  limits: Limits;
   read_only: boolean;
+}
+
+/** A quota that is counted here: `limit` requests or tokens `per` window. */
+export interface Allowance {
+  limit: number;
+  unit?: "requests" | "tokens";
+  per?: "5h" | "daily" | "weekly" | "monthly" | "rolling";
+  model?: string | null;
+}
+
+/** What the operator allows an account; null or empty = no limit. */
+export interface Limits {
+  /** Requests begun within any minute. */
+  rpm: number | null;
+  /** Seconds between two requests. */
+  min_gap: number | null;
+  /** Requests under way. */
+  concurrency: number | null;
+  models: string[];
+  /** The share of each quota, 0 to 1, that is kept for other uses. */
+  reserve: number;
+  allowances: Allowance[];
 }
 
 export interface Provider {

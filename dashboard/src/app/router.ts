@@ -31,13 +31,14 @@ export function usePlace(): Place {
   return place;
 }
 
-/** One filter that lives in the URL. Setting it to "" takes it out. */
+/** One filter that lives in the URL. Setting it to "" takes it out; another filter begins at the first page again. */
 export function useFilter(name: string, fallback = ""): [string, (value: string) => void] {
   const { query } = usePlace();
   const set = (value: string) => {
     const next = new URLSearchParams(location.search);
     if (value && value !== fallback) next.set(name, value);
     else next.delete(name);
+    if (name !== "cursor") next.delete("cursor");
     const search = next.toString();
     go(location.pathname + (search ? `?${search}` : ""), true);
   };

@@ -87,7 +87,7 @@ function Store({ of }: { of: Health }) {
   const { recorder, database } = of;
   const tone = recorder.failing_since !== null || recorder.dropped > 0 ? "bad" : recorder.waiting > recorder.capacity / 2 ? "warn" : "good";
   return (
-    <div class="grid">
+    <div class="grid even">
       <Card title="Recorder">
         <dl class="facts">
           <dt>State</dt>

@@ -9,6 +9,7 @@ import { count, lasting, money, percent, plural, span } from "../../ui/format";
 import { AccountState, Outcome } from "../../ui/outcome";
 import { Card, Figure, Loaded, PageHead } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
+import { Speed } from "./speed";
 
 interface Health {
   version: string;
@@ -92,7 +93,7 @@ function Endpoint() {
 function Attention() {
   const accounts = useResource<Listing<Account>>("/api/providers", 30_000);
   return (
-    <Card title="Needs attention" wide>
+    <Card title="Needs attention">
       <Loaded of={accounts}>
         {({ data }) => {
           const troubled = data.filter((account) => account.enabled && account.state !== "connected");
@@ -146,8 +147,9 @@ function Home() {
       <PageHead title="Home" />
       <Strip />
       <Today />
-      <div class="grid">
+      <div class="grid even">
         <Attention />
+        <Speed />
         <Endpoint />
         <Recent />
       </div>

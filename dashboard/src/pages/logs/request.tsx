@@ -6,14 +6,35 @@ import { bytes, count, money, span } from "../../ui/format";
 import { Outcome } from "../../ui/outcome";
 import { Loaded } from "../../ui/states";
 
-/** One try as a bar: waited, until the first token, streamed. The longest try fills the width. */
-function Waterfall({ of, longest }: { of: Try; longest: number }) {
-  const first = Math.min(of.ttft_ms ?? of.total_ms, of.total_ms);
-  const share = (ms: number) => (longest > 0 ? (ms / longest) * 100 : 0);
+const STAGES = [
+  ["queued", "queued"],
+  ["connected", "connecting"],
+  ["waited", "until the first token"],
+  ["streamed", "streaming"],
+] as const;
+
+/** How long each stage of a try took, in milliseconds. */
+function stagesOf(row: Try): number[] {
+  const first = Math.min(row.ttft_ms ?? row.total_ms, row.total_ms);
+  const queue = Math.min(row.queue_ms ?? 0, first);
+  const connect = Math.min(row.connect_ms ?? 0, first - queue);
+  return [queue, connect, first - queue - connect, row.total_ms - first];
+}
+
+/** One try as a bar of its stages. `begin` is where it starts and `whole` the length of the request, in milliseconds. */
+function Waterfall({ of, begin, whole }: { of: Try; begin: number; whole: number }) {
+  const share = (ms: number) => (whole > 0 ? (ms / whole) * 100 : 0);
+  const stages = stagesOf(of);
+  const told = STAGES.flatMap(([, word], i) => (stages[i] ? [`${word} ${span(stages[i])}`] : [])).join(", ");
+  let at = begin;
   return (
-    <svg class="waterfall" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label={`First token after ${span(of.ttft_ms)}, done after ${span(of.total_ms)}`}>
-      <rect class="waited" x="0" y="0" width={share(first)} height="6" />
-      <rect class="streamed" x={share(first)} y="0" width={share(of.total_ms - first)} height="6" />
+    <svg class="waterfall" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label={told || "no time was measured"}>
+      {STAGES.map(([name], i) => {
+        const ms = stages[i] ?? 0;
+        const bar = <rect key={name} class={name} x={share(at)} y="0" width={share(ms)} height="6" />;
+        at += ms;
+        return bar;
+      })}
     </svg>
   );
 }
@@ -29,15 +50,25 @@ export function Request({ id, onClose }: { id: string; onClose: () => void }) {
       <Loaded of={tries}>
         {({ data }) => {
           const rows = [...data].sort((a, b) => a.attempt - b.attempt);
-          const longest = Math.max(...rows.map((row) => row.total_ms), 0);
+          const began = Math.min(...rows.map((row) => row.started_at));
+          const beginOf = (row: Try) => (row.started_at - began) * 1000;
+          const whole = Math.max(0, ...rows.map((row) => beginOf(row) + row.total_ms));
           return (
+            <>
+            <p class="row legend" aria-hidden="true">
+              {STAGES.map(([name, word]) => (
+                <span key={name} class={`key ${name}`}>
+                  {word}
+                </span>
+              ))}
+            </p>
             <ol class="stack tries">
               {rows.map((row) => (
                 <li key={row.id} class="stack">
                   <div class="row spread">
                     <strong class="mono">{`${row.provider}/${row.model}`}</strong> <Outcome of={row} />
                   </div>
-                  <Waterfall of={row} longest={longest} />
+                  <Waterfall of={row} begin={beginOf(row)} whole={whole} />
                   <p class="quiet">
                     <Time at={row.started_at} /> · {row.client_format} → {row.upstream_format}
                     {row.stream ? ", streamed" : ""} · {row.decision}
@@ -47,10 +78,17 @@ export function Request({ id, onClose }: { id: string; onClose: () => void }) {
                     First token {span(row.ttft_ms)}, total {span(row.total_ms)} · {count(row.input_tokens)} in ({count(row.cached_tokens)} cached), {row.estimated && "about "}
                     {count(row.output_tokens)} out · {money(row.cost_usd)} · {bytes(row.bytes_in)} up, {bytes(row.bytes_out)} down
                   </p>
+                  <p class="row">
+                    {row.account_id && <a href={`/providers/${encodeURIComponent(row.account_id)}`}>Account</a>}
+                    {row.session_id && <a href={`/sessions/${encodeURIComponent(row.session_id)}`}>Session</a>}
+                    {row.hedge && <span class="quiet">beside another try</span>}
+                    {row.fallback && <span class="quiet">fallback</span>}
+                  </p>
                   {row.error_kind && <p class="error">{row.error_kind}</p>}
                 </li>
               ))}
             </ol>
+            </>
           );
         }}
       </Loaded>

@@ -9,6 +9,7 @@ import { AccountState } from "../../ui/outcome";
 import { Card, Loaded, PageHead } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { toast } from "../../ui/toasts";
+import { LimitsForm, limitsInWords } from "./limits";
 import { CustomModels } from "./models";
 
 interface Model {
@@ -110,7 +111,7 @@ export function Detail({ params }: { params: Record<string, string> }) {
           <PageHead title={data.name} about={`${data.provider_name}${data.tier ? ` · ${TIERS[data.tier]}` : ""}`}>
             {!data.read_only && <Delete account={data} />}
           </PageHead>
-          <div class="grid">
+          <div class="grid even">
             <Card title="State">
               <div class="stack">
                 <p>
@@ -125,6 +126,7 @@ export function Detail({ params }: { params: Record<string, string> }) {
             <Card title="Account">
               {data.read_only ? <p class="quiet">Managed by {data.source === "builtin" ? "OmniRoute itself" : `the ${data.source}`}; it cannot be changed here.</p> : <Edit key={data.id} account={data} onDone={account.reload} />}
             </Card>
+            <Card title="Limits">{data.read_only ? <p class="quiet">{limitsInWords(data.limits)}</p> : <LimitsForm key={data.id} account={data} onDone={account.reload} />}</Card>
             <Card title="Models" wide>
               <Loaded of={models} isEmpty={(list) => list.data.length === 0} empty={<p>No models are listed; any name the provider knows can be asked for.</p>}>
                 {(list) => <Table label="Models" rows={list.data} columns={MODELS} rowKey={(row) => row.id} />}

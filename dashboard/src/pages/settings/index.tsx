@@ -124,7 +124,7 @@ function SettingsPage() {
           const found = data.filter((s) => `${s.name} ${s.help} ${s.section}`.toLowerCase().includes(search.toLowerCase()));
           const sections = [...new Set(found.map((s) => s.section))];
           return (
-            <div class="grid settings">
+            <div class="columns">
               {sections.map((section) => (
                 <Card key={section} title={section.charAt(0).toUpperCase() + section.slice(1)}>
                   <div class="stack">

@@ -14,8 +14,8 @@ function Connected({ account }: { account: Account }) {
   const [result, setResult] = useState<TestResult | null>(null);
   return (
     <li class="row">
-      <strong>{account.name}</strong> <AccountState of={account} />
-      <Button aria-label={`Test ${account.name}`} onClick={async () => setResult(await post<TestResult>(`/api/providers/${account.id}/test`))}>
+      <strong>{account.name}</strong> {account.provider_name !== account.name && <span class="quiet">{account.provider_name}</span>} <AccountState of={account} />
+      <Button aria-label={`Test ${account.name} of ${account.provider_name}`} onClick={async () => setResult(await post<TestResult>(`/api/providers/${account.id}/test`))}>
         Test
       </Button>
       {result && (
