@@ -303,6 +303,16 @@ async def test_an_answer_says_who_gave_it_and_where_the_time_went(
     assert len(headers["x-omniroute-account"]) == 12
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_no_name_of_a_model_ends_a_header(start: Start, scripted_upstream: ScriptedUpstream, stream: bool) -> None:
+    server = await start(node(scripted_upstream))
+    body = {"model": "lab/a\r\nset-cookie: b", "stream": stream, "messages": [{"role": "user", "content": "hi"}]}
+    answer = await server.http.post("/v1/chat/completions", json=body)
+    assert answer.status_code == 200
+    assert answer.headers["x-omniroute-model"] == "a\\r\\nset-cookie: b"
+    assert "set-cookie" not in answer.headers
+
+
 async def test_an_error_says_who_was_asked_and_whether_to_come_back(opens: Opens, scripted_upstream: ScriptedUpstream) -> None:
     world = await opens(node(scripted_upstream))
     scripted_upstream.queue(LIMITED)

@@ -43,6 +43,11 @@ _PROVIDER_PATHS = {
 
 
 _ALLOWED_HEADERS = "authorization, content-type, x-api-key, anthropic-version, anthropic-beta"
+# What a page may read of an answer to it.
+_READABLE = (
+    "x-request-id, retry-after, server-timing, x-omniroute-provider, x-omniroute-model, x-omniroute-account, x-omniroute-combo, "
+    "x-omniroute-decision, x-omniroute-attempts, x-omniroute-overhead-ms, x-omniroute-ops"
+)
 # Probes of a supervisor may come from anywhere; they learn nothing.
 _ALWAYS_ANSWERED = frozenset({"/healthz", "/livez", "/readyz"})
 
@@ -275,7 +280,7 @@ class Front:
             ("vary", "origin"),
             ("access-control-allow-methods", "GET, POST, OPTIONS"),
             ("access-control-allow-headers", asked),
-            ("access-control-expose-headers", "x-request-id, x-omniroute-provider, x-omniroute-model, retry-after"),
+            ("access-control-expose-headers", _READABLE),
         ]
 
 

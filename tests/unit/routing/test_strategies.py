@@ -137,6 +137,26 @@ def test_auto_spends_what_would_expire() -> None:
     assert order(snapshot, view) == ["b", "a"]
 
 
+def test_pace_goes_by_what_would_be_left() -> None:
+    names = ("short", "new", "even", "rich", "blocked")
+    snapshot, view = (
+        world(*(provider(n, "m") for n in names), combos={"c": {"steps": [f"{n}/m" for n in names], "strategy": "pace"}}),
+        FakeView(),
+    )
+
+    def half_gone(used: float) -> tuple[Window, ...]:
+        return (Window(name="weekly", used=used, source="header", seen_at=NOW, resets_at=NOW + 500, length=1000.0),)
+
+    view.quota = {
+        "short-1": half_gone(0.9),
+        "even-1": half_gone(0.45),
+        "rich-1": half_gone(0.1),
+        "blocked-1": half_gone(0.0),
+    }
+    view.block("blocked-1")
+    assert order(snapshot, view) == ["rich", "even", "new", "short"]
+
+
 def test_new_conversations_are_spread_over_equal_accounts_and_come_back() -> None:
     snapshot, view = world(provider("p", "m"), accounts={"p": 5}), FakeView()
 
