@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""The bytes of an HTTP/1.1 request head. See the stub."""
+"""The bytes of HTTP/1.1 heads. See the stub."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -128,3 +128,56 @@ cdef bytes _request_head(Piece *pieces, str method, bytes target, bytes host, li
 cdef char *_put(char *out, const char *p, Py_ssize_t n) noexcept nogil:
     memcpy(out, p, n)
     return out + n
+
+
+cdef bint _is_line(const char *p, Py_ssize_t n) noexcept nogil:
+    """No control but the tab."""
+    cdef Py_ssize_t i
+    cdef unsigned char c
+    for i in range(n):
+        c = p[i]
+        if (c < 0x20 and c != 0x09) or c == 0x7F:
+            return False
+    return True
+
+
+def response_head(bytes first not None, headers not None, bytes more not None):
+    cdef list given = list(headers)
+    cdef Py_ssize_t count = 2 * len(given)
+    cdef Py_ssize_t total = PyBytes_GET_SIZE(first) + PyBytes_GET_SIZE(more)
+    cdef Py_ssize_t i = 0
+    cdef list kept = []          # encoded values that ``pieces`` point into
+    cdef bytes encoded
+    cdef bytes result
+    cdef char *out
+    cdef Piece *pieces = <Piece *> PyMem_Malloc((count + 1) * sizeof(Piece))
+    if pieces == NULL:
+        raise MemoryError
+    try:
+        for pair in given:
+            key, text = pair
+            pieces[i].p = PyUnicode_AsUTF8AndSize(<str?> key, &pieces[i].n)
+            if not _is_token(pieces[i].p, pieces[i].n):
+                raise ValueError(f"{key!r} is not a header name")
+            if PyUnicode_IS_ASCII(<str?> text):
+                pieces[i + 1].p = PyUnicode_AsUTF8AndSize(text, &pieces[i + 1].n)
+            else:
+                encoded = (<str> text).encode("latin-1", "replace")
+                kept.append(encoded)
+                pieces[i + 1].p = PyBytes_AS_STRING(encoded)
+                pieces[i + 1].n = PyBytes_GET_SIZE(encoded)
+            if not _is_line(pieces[i + 1].p, pieces[i + 1].n):
+                raise ValueError(f"the value of header {key!r} holds a control character")
+            total += pieces[i].n + pieces[i + 1].n + 4
+            i += 2
+        result = PyBytes_FromStringAndSize(NULL, total)
+        out = _put(PyBytes_AS_STRING(result), PyBytes_AS_STRING(first), PyBytes_GET_SIZE(first))
+        for i in range(0, count, 2):
+            out = _put(out, pieces[i].p, pieces[i].n)
+            out = _put(out, b": ", 2)
+            out = _put(out, pieces[i + 1].p, pieces[i + 1].n)
+            out = _put(out, b"\r\n", 2)
+        _put(out, PyBytes_AS_STRING(more), PyBytes_GET_SIZE(more))
+        return result
+    finally:
+        PyMem_Free(pieces)

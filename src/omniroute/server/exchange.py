@@ -51,7 +51,7 @@ class Incoming(ABC):
         self.path = path
         self.headers = headers
         self.client = client
-        self.extra: Sequence[tuple[bytes, bytes]] = ()
+        self.extra: Sequence[tuple[str, str]] = ()
         self.started = False
         self.finished = False
         self.gone = False
@@ -171,9 +171,8 @@ class AsgiExchange(Incoming):
 
     async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         self.started = True
-        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
-        raw.append((b"x-request-id", self.request_id.encode("latin-1")))
-        raw += self.extra
+        given = (*headers, ("x-request-id", self.request_id), *self.extra)
+        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in given]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
     async def write(self, data: bytes) -> None:

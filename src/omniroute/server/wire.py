@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from omniroute._fast.http_head import response_head
 from omniroute.core import json
 from omniroute.core.errors import BodyTooLarge
-from omniroute.gateway.ports import PER_REQUEST, ClientGone
+from omniroute.gateway.ports import ClientGone
 from omniroute.server.exchange import Incoming
 
 if TYPE_CHECKING:
@@ -183,11 +183,7 @@ class WireExchange(Incoming):
             raise RuntimeError("the answer has begun")
         if self._expects and self._more:
             self.keep_alive = False  # a body may follow or not: what comes next on this connection has no meaning
-        given = (
-            [*headers, ("x-request-id", self.request_id), *self.extra]
-            if self.extra
-            else [*headers, ("x-request-id", self.request_id)]
-        )
+        given = [*headers, ("x-request-id", self.request_id), *self.extra]
         end = framing + (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
         return response_head(STATUS_LINE[status] + self._connection.default_head(), given, end)
 
