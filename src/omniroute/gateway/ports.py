@@ -7,9 +7,6 @@ from typing import Protocol
 
 from omniroute.core.ledger import LedgerRow
 
-PER_REQUEST = frozenset({"x-omniroute-overhead-ms", "server-timing"})
-"""Headers whose values differ from answer to answer: whoever keeps encoded headers keeps them apart."""
-
 
 class ClientGone(Exception):
     """The client closed its connection; nothing can be sent any more."""
