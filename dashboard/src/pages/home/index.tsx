@@ -3,12 +3,13 @@ import { useSession } from "../../app/session";
 import type { Listing } from "../../api/client";
 import { withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
-import type { Account, Totals, Try } from "../../api/types";
+import type { Totals, Try } from "../../api/types";
 import { Badge, Copy, Time } from "../../ui/basics";
 import { count, lasting, money, percent, plural, span } from "../../ui/format";
-import { AccountState, Outcome } from "../../ui/outcome";
+import { Outcome } from "../../ui/outcome";
 import { Card, Figure, Loaded, PageHead } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
+import { Attention } from "./attention";
 import { Speed } from "./speed";
 
 interface Health {
@@ -90,36 +91,6 @@ function Endpoint() {
   );
 }
 
-function Attention() {
-  const accounts = useResource<Listing<Account>>("/api/providers", 30_000);
-  return (
-    <Card title="Needs attention">
-      <Loaded of={accounts}>
-        {({ data }) => {
-          const troubled = data.filter((account) => account.enabled && account.state !== "connected");
-          const own = data.filter((account) => account.source !== "builtin");
-          if (own.length === 0)
-            return (
-              <p>
-                Only the built-in demo is connected. <a href="/providers">Connect a provider</a>, or let the <a href="/setup">setup</a> lead you.
-              </p>
-            );
-          if (troubled.length === 0) return <p class="quiet">Nothing. Every account is in order.</p>;
-          return (
-            <ul class="stack">
-              {troubled.map((account) => (
-                <li key={account.id}>
-                  <a href={`/providers/${account.id}`}>{account.name}</a> <AccountState of={account} /> <span class="quiet">{account.last_error}</span>
-                </li>
-              ))}
-            </ul>
-          );
-        }}
-      </Loaded>
-    </Card>
-  );
-}
-
 const COLUMNS: Column<Try>[] = [
   { title: "When", cell: (row) => <Time at={row.started_at} ago /> },
   { title: "Model", cell: (row) => <span class="mono">{`${row.provider}/${row.model}`}</span> },
@@ -150,9 +121,9 @@ function Home() {
       <div class="grid even">
         <Attention />
         <Speed />
-        <Endpoint />
-        <Recent />
       </div>
+      <Endpoint />
+      <Recent />
     </>
   );
 }

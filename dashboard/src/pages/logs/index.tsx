@@ -35,7 +35,7 @@ const columns = (onOpen: (row: Try) => void): Column<Try>[] => [
   {
     title: "Request",
     cell: (row) => (
-      <button type="button" class="as-link mono" aria-label={`Open request ${row.request_id}`} onClick={() => onOpen(row)}>
+      <button type="button" class="as-link clip" aria-label={`Open request ${row.request_id}`} onClick={() => onOpen(row)}>
         {row.request_id}
       </button>
     ),

@@ -111,21 +111,23 @@ export function Detail({ params }: { params: Record<string, string> }) {
           <PageHead title={data.name} about={`${data.provider_name}${data.tier ? ` · ${TIERS[data.tier]}` : ""}`}>
             {!data.read_only && <Delete account={data} />}
           </PageHead>
-          <div class="grid even">
-            <Card title="State">
-              <div class="stack">
-                <p>
-                  <AccountState of={data} /> {data.last_error}
-                </p>
-                <p class="quiet">
-                  Last tested <Time at={data.last_test_at} ago />
-                </p>
-                <Test account={data} onDone={account.reload} />
-              </div>
-            </Card>
-            <Card title="Account">
-              {data.read_only ? <p class="quiet">Managed by {data.source === "builtin" ? "OmniRoute itself" : `the ${data.source}`}; it cannot be changed here.</p> : <Edit key={data.id} account={data} onDone={account.reload} />}
-            </Card>
+          <div class="grid settings start">
+            <div class="stack">
+              <Card title="State">
+                <div class="stack">
+                  <p>
+                    <AccountState of={data} /> {data.last_error}
+                  </p>
+                  <p class="quiet">
+                    Last tested <Time at={data.last_test_at} ago />
+                  </p>
+                  <Test account={data} onDone={account.reload} />
+                </div>
+              </Card>
+              <Card title="Account">
+                {data.read_only ? <p class="quiet">Managed by {data.source === "builtin" ? "OmniRoute itself" : `the ${data.source}`}; it cannot be changed here.</p> : <Edit key={data.id} account={data} onDone={account.reload} />}
+              </Card>
+            </div>
             <Card title="Limits">{data.read_only ? <p class="quiet">{limitsInWords(data.limits)}</p> : <LimitsForm key={data.id} account={data} onDone={account.reload} />}</Card>
             <Card title="Models" wide>
               <Loaded of={models} isEmpty={(list) => list.data.length === 0} empty={<p>No models are listed; any name the provider knows can be asked for.</p>}>

@@ -74,7 +74,7 @@ export function LimitsForm({ account, onDone }: { account: Account; onDone: () =
       <h3>Allowances</h3>
       <p class="hint">Quotas that the provider does not report: counted here, and kept to.</p>
       {allowances.map((one, at) => (
-        <fieldset key={one.key} class="plain fields" aria-label={`Allowance ${at + 1}`}>
+        <fieldset key={one.key} class="plain fields tight" aria-label={`Allowance ${at + 1}`}>
           <TextField label="Limit" type="number" required min={1} value={one.limit} onText={(limit) => change(one.key, { limit })} />
           <SelectField label="Of" value={one.unit ?? "requests"} options={UNITS} onText={(unit) => change(one.key, { unit: unit as "requests" | "tokens" })} />
           <SelectField label="Per" value={one.per ?? "daily"} options={PERS} onText={(per) => change(one.key, { per: per as NonNullable<Allowance["per"]> })} />

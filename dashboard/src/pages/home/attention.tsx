@@ -1,0 +1,60 @@
+import type { Listing } from "../../api/client";
+import { useResource } from "../../api/resource";
+import type { Account } from "../../api/types";
+import { Badge, Time } from "../../ui/basics";
+import { AccountState } from "../../ui/outcome";
+import { Card, Loaded } from "../../ui/states";
+import type { Quota, Resilience } from "../quotas/shapes";
+
+/** Accounts that do not work, providers behind an open breaker, quotas that are used up. */
+export function Attention() {
+  const accounts = useResource<Listing<Account>>("/api/providers", 30_000);
+  const resilience = useResource<Resilience>("/api/resilience", 10_000);
+  const quotas = useResource<Listing<Quota>>("/api/quotas", 30_000);
+  const breakers = resilience.data?.breakers.filter((breaker) => breaker.state !== "closed") ?? [];
+  const cooldowns = resilience.data?.cooldowns ?? [];
+  const empty = quotas.data?.data.filter((quota) => quota.windows.some((window) => window.state === "exhausted")) ?? [];
+  return (
+    <Card title="Needs attention">
+      <Loaded of={accounts}>
+        {({ data }) => {
+          const troubled = data.filter((account) => account.enabled && account.state !== "connected");
+          const alone = data.every((account) => account.source === "builtin");
+          if (troubled.length + breakers.length + cooldowns.length + empty.length === 0 && !alone) return <p class="quiet">Nothing. Every account is in order.</p>;
+          return (
+            <ul class="stack windows">
+              {alone && (
+                <li>
+                  Only the built-in demo is connected. <a href="/providers">Connect a provider</a>, or let the <a href="/setup">setup</a> lead you.
+                </li>
+              )}
+              {troubled.map((account) => (
+                <li key={account.id}>
+                  <a href={`/providers/${encodeURIComponent(account.id)}`}>{account.name}</a> <AccountState of={account} /> <span class="quiet">{account.last_error}</span>
+                </li>
+              ))}
+              {breakers.map((breaker) => (
+                <li key={`breaker ${breaker.provider}`}>
+                  <a href="/quotas">{breaker.provider}</a> <Badge tone={breaker.state === "open" ? "bad" : "warn"}>{breaker.state === "open" ? "breaker open" : "trying again"}</Badge>
+                </li>
+              ))}
+              {cooldowns.map((cooldown) => (
+                <li key={`cooldown ${cooldown.id} ${cooldown.model ?? ""}`}>
+                  <a href="/quotas">{cooldown.name ?? cooldown.id}</a> <Badge tone="warn">cooling down</Badge>{" "}
+                  <span class="quiet">
+                    {cooldown.model} {cooldown.until !== null && <Time at={cooldown.until} ago />}
+                  </span>
+                </li>
+              ))}
+              {empty.map((quota) => (
+                <li key={`quota ${quota.id}`}>
+                  <a href={`/quotas?q=${encodeURIComponent(quota.name)}`}>{quota.name}</a> <Badge tone="bad">quota used up</Badge> <span class="quiet">{quota.provider}</span>
+                </li>
+              ))}
+            </ul>
+          );
+        }}
+      </Loaded>
+    </Card>
+  );
+}
