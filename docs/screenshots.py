@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -22,13 +23,19 @@ SIZE = (1280, 800)
 PICTURES = {"home": "/", "combos": "/combos?model=always-on", "logs": "/logs", "quotas": "/quotas"}
 
 
+def _afternoon() -> str:
+    """A time zone in which it is about five in the afternoon, so that "today" has something to show."""
+    ahead = (17 - datetime.now(UTC).hour + 12) % 24 - 12
+    return f"Etc/GMT{-ahead:+d}" if ahead else "UTC"
+
+
 async def take(target: Path) -> list[Path]:
     """The files written. Raises NoChromium."""
     written: list[Path] = []
     async with launched() as browser, ScriptedUpstream().run() as upstream:
         with tempfile.TemporaryDirectory() as scratch:
-            async with lived_in(Path(scratch, "data"), upstream, hourly=2.5) as server:
-                visitor = await visit(browser, server.url, size=SIZE)
+            async with lived_in(Path(scratch, "data"), upstream, hourly=2.5, pace=0.02) as server:
+                visitor = await visit(browser, server.url, size=SIZE, timezone=_afternoon())
                 await visitor.log_in()
                 for name, path in PICTURES.items():
                     await visitor.open(path)

@@ -55,11 +55,13 @@ def chat(model: str, text: str = "Hello", *, stream: bool = False) -> dict[str, 
 
 
 @asynccontextmanager
-async def lived_in(data_dir: Path, upstream: ScriptedUpstream, *, hourly: float = 0.1) -> AsyncIterator[Server]:
+async def lived_in(
+    data_dir: Path, upstream: ScriptedUpstream, *, hourly: float = 0.1, pace: float = 0.0
+) -> AsyncIterator[Server]:
     """A server of two weeks with ``hourly`` requests on average: accounts of the config file and of the database, keys, combos,
-    aliases, requests of every outcome. The same each time but for the clock."""
+    aliases, requests of every outcome. The same each time but for the clock. ``pace``: seconds that a word takes."""
     await _remember(data_dir, hourly)
-    upstream.default = _busy
+    upstream.default = lambda request: _busy(request, pace)
     config = "".join(
         [
             rerouted("anthropic", upstream, "k-anthropic"),
@@ -77,11 +79,12 @@ async def lived_in(data_dir: Path, upstream: ScriptedUpstream, *, hourly: float 
         yield server
 
 
-def _busy(request: Received) -> Script:
+def _busy(request: Received, pace: float) -> Script:
     size = len(request.body)
     headers = _plan() if request.path == "/v1/messages" else {}
     usage = Usage(1200 + size, 180 + size % 90, cached=900, reasoning=40)
-    return Script(answer="The answer is a short one. " * 6, usage=usage, headers=headers)
+    answer = "The answer is a short one. " * 6
+    return Script(answer=answer, usage=usage, headers=headers, latency=pace * (10 + size % 7), cadence=pace)
 
 
 def _plan() -> dict[str, str]:
@@ -172,6 +175,8 @@ async def _configure(server: Server, upstream: ScriptedUpstream) -> None:
 
 async def _traffic(server: Server, upstream: ScriptedUpstream) -> None:
     """Fine ones, streamed ones, one that falls back, one refused, one cut off, one whose client leaves."""
+    session = {"x-claude-code-session-id": "a3b1c2d4-0000-4000-8000-000000000001"}
+    await _ask(server.http, chat("anthropic/claude-haiku-4-5-20251001", "Name this conversation."), session)
     upstream.queue(Script(status=529, error_type="overloaded_error", message="Overloaded"), model="claude-sonnet-4-6")
     upstream.queue(Script(status=400, message="temperature must be at most 2"), model="gpt-5.1")
     upstream.queue(Script(fault=Fault.CUT_MID_EVENT, fault_after=4), model="deepseek-chat")
@@ -185,7 +190,6 @@ async def _traffic(server: Server, upstream: ScriptedUpstream) -> None:
         chat("anthropic/claude-sonnet-4-6", "And a poem about it.", stream=True),
         chat("always-on", "Once more.", stream=True),
     ]
-    session = {"x-claude-code-session-id": "a3b1c2d4-0000-4000-8000-000000000001"}
     await asyncio.gather(*(_ask(server.http, body, session) for body in bodies))
     upstream.queue(Script(fault=Fault.STALL_MID_STREAM, fault_after=4), model="gemma-3-27b")
     async with server.http.stream("POST", "/v1/chat/completions", json=chat("lab/gemma-3-27b", stream=True)) as answer:

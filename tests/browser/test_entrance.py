@@ -22,7 +22,8 @@ async def test_the_first_visit_sets_the_password(serve: Serve, visiting: Visit) 
     await expect(page.get_by_role("alert")).to_have_text("The two passwords differ.")
     await page.get_by_label("Once more").fill(PASSWORD)
     await visitor.button("Set password").click()
-    await expect(visitor.heading("Home")).to_be_visible()
+    await expect(visitor.heading("Setup")).to_be_visible()
+    await page.get_by_role("link", name="Home").click()
     await expect(page.get_by_text(f"{server.url}/v1", exact=True)).to_be_visible()
     assert (await server.http.post("/api/auth/login", json={"password": PASSWORD})).status_code == 200
 

@@ -134,12 +134,12 @@ Serve = Callable[..., Awaitable[Server]]  # the fixtures "serve" and "visiting"
 Visit = Callable[..., Awaitable[Visitor]]
 
 
-async def visit(browser: Browser, url: str, *, size: tuple[int, int] = DESK) -> Visitor:
-    """A new visitor of the server at ``url``, with an empty tab. English, UTC, no animations."""
+async def visit(browser: Browser, url: str, *, size: tuple[int, int] = DESK, timezone: str = "UTC") -> Visitor:
+    """A new visitor of the server at ``url``, with an empty tab. English, no animations."""
     context = await browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         locale="en-GB",
-        timezone_id="UTC",
+        timezone_id=timezone,
         reduced_motion="reduce",
         permissions=["clipboard-read", "clipboard-write"],
     )
