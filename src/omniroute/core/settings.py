@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -263,19 +263,21 @@ _PARSERS = {"text": _text, "integer": _integer, "number": _number, "boolean": _b
 class Settings:
     """The values in force, frozen; ``settings.port`` reads one, :meth:`origin` says where it came from."""
 
-    __slots__ = ("_origins", "_values")
+    # The values are the instance's own attributes: several are read for every request, and ``__getattr__`` costs ten times as much.
+    __slots__ = ("__dict__", "_origins")
 
     def __init__(self, values: Mapping[str, Any], origins: Mapping[str, Origin]) -> None:
-        object.__setattr__(self, "_values", dict(values))
+        self.__dict__.update(values)
         object.__setattr__(self, "_origins", dict(origins))
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self._values[name]
-        except KeyError:
-            raise AttributeError(name) from None
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("settings are frozen; load new ones")
+
+    def __delattr__(self, name: str) -> None:
         raise AttributeError("settings are frozen; load new ones")
 
     def origin(self, name: str) -> Origin:
@@ -283,7 +285,7 @@ class Settings:
         return origin
 
     def as_dict(self) -> dict[str, Any]:
-        return dict(self._values)
+        return dict(self.__dict__)
 
     @classmethod
     def load(
