@@ -336,7 +336,10 @@ class LimitedProtocol(HttpToolsProtocol):
             self._too_large()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
         seen = self._seen_bytes = self._seen_bytes + len(name) + len(value)
         if seen > _MAX_HEADER_BYTES or len(self.headers) > _MAX_HEADERS:
             self._too_large()
