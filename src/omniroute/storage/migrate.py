@@ -37,11 +37,10 @@ class Migration(msgspec.Struct, frozen=True):
 
 
 def shipped_migrations() -> tuple[Migration, ...]:
-    """Every migration of this version, in order of their numbers. ValueError for a name without one, or a number used twice."""
+    """Every migration of this version, in order. ValueError if there is none, or if the numbers have a gap or a repetition."""
     folder = resources.files("omniroute.storage") / "migrations"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    numbers = {name[:4] for name in names if name[:4].isdecimal() and name[4:5] == "_"}
-    if len(numbers) != len(names) or "0001" not in numbers:
+    if not names or [name[:5] for name in names] != [f"{number:04d}_" for number in range(1, len(names) + 1)]:
         raise ValueError(f"migrations are not numbered 0001, 0002, …: {', '.join(names)}")
     return tuple(Migration.of(name.removesuffix(".sql"), (folder / name).read_text("utf-8")) for name in names)
 

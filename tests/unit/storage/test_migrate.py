@@ -206,11 +206,32 @@ async def test_a_database_of_the_first_version_opens_with_all_it_held(tmp_path: 
         assert await latest.check() == []
 
 
-def test_shipped_migrations_are_in_order_of_numbers_used_once() -> None:
+def test_shipped_migrations_are_numbered_without_a_gap() -> None:
     names = [migration.name for migration in shipped_migrations()]
     assert names[0] == "0001_initial"
-    numbers = [int(name[:4]) for name in names]
-    assert numbers == sorted(set(numbers))
+    assert [name[:4] for name in names] == [f"{number:04d}" for number in range(1, len(names) + 1)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [],
+        ["0002_later.sql"],
+        ["0001_initial.sql", "0003_gap.sql"],
+        ["0001_initial.sql", "0001_twice.sql"],
+        ["0001_initial.sql", "words.sql"],
+        ["0001.sql"],
+    ],
+    ids=["none", "no-first", "gap", "twice", "unnumbered", "unnamed"],
+)
+def test_migrations_numbered_otherwise_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text("SELECT 1;")
+    monkeypatch.setattr("omniroute.storage.migrate.resources.files", lambda package: tmp_path)
+    with pytest.raises(ValueError, match="not numbered 0001"):
+        shipped_migrations()
 
 
 @pytest.mark.parametrize(
