@@ -103,17 +103,23 @@ class StepGauge:
         self._now = now
 
     def blocked(self, node: Leaf | Group) -> bool:
-        return not any(
-            self._view.blocked(leaf.target, account, self._now) is None for leaf in _leaves(node) for account in leaf.accounts
-        )
+        if isinstance(node, Leaf):
+            blocked, target, now = self._view.blocked, node.target, self._now
+            for account in node.accounts:  # noqa: SIM110 - most of the time the first one answers, without a generator
+                if blocked(target, account, now) is None:
+                    return False
+            return True
+        return all(self.blocked(member) for member in node.members)
 
     def in_flight(self, node: Leaf | Group) -> int:
-        view = self._view
-        return sum(view.in_flight(account.id) for leaf in _leaves(node) for account in leaf.accounts)
+        if isinstance(node, Leaf):
+            return sum([self._view.in_flight(account.id) for account in node.accounts])
+        return sum([self.in_flight(member) for member in node.members])
 
     def uses(self, node: Leaf | Group) -> int:
-        view, now = self._view, self._now
-        return sum(view.uses(account.id, leaf.target.model, now) for leaf in _leaves(node) for account in leaf.accounts)
+        if isinstance(node, Leaf):
+            return self._view.uses_of(node.accounts, node.target.model, self._now)
+        return sum([self.uses(member) for member in node.members])
 
     def weight(self, node: Leaf | Group) -> float:
         return node.weight
@@ -126,26 +132,31 @@ class StepGauge:
         return node.tier if isinstance(node, Leaf) else min(leaf.tier for leaf in _leaves(node))
 
     def cost(self, node: Leaf | Group) -> float | None:
-        known = [cost for leaf in _leaves(node) if (cost := self._leaf_cost(leaf)) is not None]
+        if isinstance(node, Leaf):
+            return self._leaf_cost(node)
+        known = [cost for member in node.members if (cost := self.cost(member)) is not None]
         return min(known) if known else None
 
     def ttft(self, node: Leaf | Group) -> float | None:
-        known = [times[0] for leaf in _leaves(node) if (times := self._view.ttft(leaf.target.name)) is not None]
+        if isinstance(node, Leaf):
+            times = self._view.ttft(node.target.name)
+            return None if times is None else times[0]
+        known = [seconds for member in node.members if (seconds := self.ttft(member)) is not None]
         return min(known) if known else None
 
     def surplus(self, node: Leaf | Group) -> float:
-        values = [
-            surplus_of(self._view, account, leaf.target.model, self._now)
-            for leaf in _leaves(node)
-            for account in leaf.accounts[:_MOST_ACCOUNTS]
-        ]
-        return max(values, default=0.0)
+        if isinstance(node, Leaf):
+            view, model, now = self._view, node.target.model, self._now
+            return max([surplus_of(view, account, model, now) for account in node.accounts[:_MOST_ACCOUNTS]], default=0.0)
+        return max([self.surplus(member) for member in node.members], default=0.0)
 
     def warm(self, node: Leaf | Group) -> bool:
         session = self._facts.session
-        return session is not None and any(
-            self._view.affinity(session, leaf.target.provider.id, self._now) is not None for leaf in _leaves(node)
-        )
+        if session is None:
+            return False
+        if isinstance(node, Leaf):
+            return self._view.affinity(session, node.target.provider.id, self._now) is not None
+        return any(self.warm(member) for member in node.members)
 
     def _leaf_cost(self, leaf: Leaf) -> float | None:
         if TIERS[leaf.tier] in _PLAN_TIERS:

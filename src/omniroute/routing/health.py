@@ -7,7 +7,7 @@ remembered of whom. Everything has a bound. Clock values are unix seconds.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -91,6 +91,10 @@ class Health:
     def uses(self, account_id: str, model: str | None, now: float) -> int:
         """Requests begun within the last half hour to hour, of ``model`` or of all together."""
         return self._uses.get(account_id, model, now)
+
+    def uses_of(self, accounts: Sequence[Account], model: str, now: float) -> int:
+        """The same of ``model`` at all of ``accounts``."""
+        return self._uses.total(accounts, model, now)
 
     def ttft(self, target_name: str) -> tuple[float, float] | None:
         """(median, 95th percentile) of the seconds to the first token; None below five requests."""

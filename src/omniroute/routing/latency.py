@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omniroute.catalog.account import Account
 
 KEPT = 64
 ENOUGH = 5
@@ -81,11 +86,25 @@ class Uses:
         """Of ``model``, or of all together."""
         if now >= self._turn:
             self._roll(now)
+        new, old = self._current.get(account_id), self._before.get(account_id)
+        total = 0
+        if new is not None:
+            total = sum(new.values()) if model is None else new.get(model, 0)
+        if old is not None:
+            total += sum(old.values()) if model is None else old.get(model, 0)
+        return total
+
+    def total(self, accounts: Sequence[Account], model: str, now: float) -> int:
+        """Of ``model`` at all of ``accounts`` together."""
+        if now >= self._turn:
+            self._roll(now)
         total = 0
         for generation in (self._current, self._before):
-            models = generation.get(account_id)
-            if models is not None:
-                total += sum(models.values()) if model is None else models.get(model, 0)
+            if generation:
+                for account in accounts:
+                    models = generation.get(account.id)
+                    if models is not None:
+                        total += models.get(model, 0)
         return total
 
     def __len__(self) -> int:

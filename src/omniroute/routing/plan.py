@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -244,6 +244,10 @@ class _NothingKnown:
 
     def uses(self, account_id: str, model: str | None, now: float) -> int:
         del account_id, model, now
+        return 0
+
+    def uses_of(self, accounts: Sequence[Account], model: str, now: float) -> int:
+        del accounts, model, now
         return 0
 
     def ttft(self, target_name: str) -> tuple[float, float] | None:

@@ -8,7 +8,7 @@ replica of its own, so that no method ever waits, and sends what is written behi
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
@@ -49,6 +49,9 @@ class View(Protocol):
 
     def uses(self, account_id: str, model: str | None, now: float) -> int:
         """Requests begun within the last hour, of one model or of all."""
+
+    def uses_of(self, accounts: Sequence[Account], model: str, now: float) -> int:
+        """The same of ``model`` at all of ``accounts`` together."""
 
     def ttft(self, target_name: str) -> tuple[float, float] | None:
         """Median and 95th percentile of the seconds to the first token, from recent requests; None when there were too few."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from omniroute.catalog.account import Account
@@ -43,6 +44,9 @@ class FakeView:
 
     def uses(self, account_id: str, model: str | None, now: float) -> int:
         return self.used.get(account_id, 0)
+
+    def uses_of(self, accounts: Sequence[Account], model: str, now: float) -> int:
+        return sum(self.uses(account.id, model, now) for account in accounts)
 
     def ttft(self, target_name: str) -> tuple[float, float] | None:
         return self.times.get(target_name)
