@@ -156,6 +156,13 @@ class Dispatch:
         facts = self._facts(context, resolution)
         return self._plan(context, resolution, facts).next() or _first(root)
 
+    def target(self, context: Context) -> Target:
+        """Likewise, where the account is of no interest."""
+        resolution = resolve(context.snapshot, context.model, context.grant)
+        if isinstance(resolution.root, Leaf) and not resolution.chain:
+            return resolution.root.target
+        return self.foresee(context).target
+
     def choose(self, snapshot: Snapshot, model: str) -> Target:
         """Likewise, of a request of which only its model is known."""
         resolution = resolve(snapshot, model)

@@ -178,7 +178,7 @@ class Gateway:
 
     def _go_on(self, context: Context, history: History, *, compact: bool) -> None:
         """Take up an earlier response, and keep this one for a later request where the client lets us."""
-        native = self.dispatch.foresee(context).target.format == context.format.name
+        native = self.dispatch.target(context).format == context.format.name
         resume(context, history, self.conversations, native=native and not compact)
         if compact or (not native and history.triggered(context.envelope.body)):
             ask_summary(context, history, self.conversations, alone=compact)
@@ -213,7 +213,7 @@ class Gateway:
             return False
         meta = StreamMeta(id=context.exchange.request_id, model=context.model, created=int(context.wall))
         body = format.idle(context.envelope, meta)
-        if body is None or self.dispatch.foresee(context).target.format == format.name:
+        if body is None or self.dispatch.target(context).format == format.name:
             return False
         await context.exchange.respond(200, [("content-type", format.stream_type) if context.stream else JSON_TYPE], body)
         return True

@@ -44,6 +44,9 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
     last_test_at: float | None = None
     last_error: str | None = None
 
+    def __repr__(self) -> str:
+        return f"AccountRow(id={self.id!r}, provider={self.provider!r}, name={self.name!r})"
+
 
 class AccountRepository:
     """Unknown ids raise NotFound, two accounts of one provider with the same name Conflict, a proxy that cannot be opened

@@ -58,6 +58,19 @@ async def test_update_changes_what_is_given_only(accounts: AccountRepository, cl
     assert accounts.reveal(await accounts.update(row.id, secret=None)) is None
 
 
+async def test_limits_and_a_sealed_proxy_come_back(accounts: AccountRepository, db: Database) -> None:
+    proxy = "http://me:pa55word@127.0.0.1:3128"
+    row = await accounts.create("lab", "a", limits={"rpm": 3}, proxy=proxy)
+    assert (row.limits, row.proxy) == ({"rpm": 3}, proxy)
+    assert await accounts.get(row.id) == row
+    assert "pa55word" not in repr(row)
+    stored = await db.read_one("SELECT proxy FROM accounts")
+    assert stored is not None
+    assert b"pa55word" not in stored["proxy"]
+    changed = await accounts.update(row.id, limits={"concurrency": 1}, proxy=None)
+    assert (changed.limits, changed.proxy) == ({"concurrency": 1}, None)
+
+
 async def test_the_last_test_is_remembered(accounts: AccountRepository, clock: FakeClock) -> None:
     row = await accounts.create("lab", "a")
     await accounts.record_test(row.id, "401: bad key")
