@@ -37,7 +37,7 @@ export function Entrance() {
           </p>
         ) : (
           <>
-            {first && <p class="quiet">It protects this dashboard and the admin API. Model requests are not asked for it.</p>}
+            {first && <p class="quiet">Step 1 of 4 of the setup. It protects this dashboard and the admin API. Model requests are not asked for it.</p>}
             <TextField label="Password" type="password" autocomplete={first ? "new-password" : "current-password"} minLength={first ? 8 : 1} required autofocus value={password} onText={setPassword} />
             {first && <TextField label="Once more" type="password" autocomplete="new-password" minLength={8} required value={again} onText={setAgain} />}
             {problem && (

@@ -80,9 +80,6 @@ export function Reorder<T>({ label, items, keyOf, nameOf, onOrder, onDrop, child
             >
               ⋮⋮
             </span>
-            <span class="place" aria-hidden="true">
-              {at + 1}
-            </span>
             <div class="reorder-item">{children(item, at)}</div>
             <span class="reorder-buttons">
               <Button kind="link" data-way="up" disabled={at === 0} aria-label={`Move ${nameOf(item, at)} up`} onClick={() => move(at, at - 1, "up")}>

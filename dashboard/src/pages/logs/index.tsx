@@ -65,7 +65,7 @@ function Logs() {
   const [cursor, setCursor] = useFilter("cursor");
   const [live, setLive] = useState(true);
   const [open, setOpen] = useState<Try | null>(null);
-  const query = { limit: 100, outcome, provider, model, session_id: session, account_id: account, key_id: key, combo, status: /^\d+$/.test(status) ? status : "", client_format: format, since, cursor };
+  const query = { limit: 50, outcome, provider, model, session_id: session, account_id: account, key_id: key, combo, status: /^\d+$/.test(status) ? status : "", client_format: format, since, cursor };
   // What other pages link to by, and nobody types.
   const linked = [
     ["Since", since && new Date(Number(since) * 1000).toLocaleString(), setSince],
@@ -101,11 +101,14 @@ function Logs() {
             <Known label="Account" path="/api/providers" value={account} onText={setAccount} />
             <Known label="API key" path="/api/keys" value={key} onText={setKey} />
             <TextField label="Status" type="search" placeholder="429" value={status} onText={setStatus} />
-            {linked.map(([name, value, set]) => value && (
-              <Button key={name} aria-label={`Take the filter ${name} away`} onClick={() => set("")}>
-                {name}: {value} ✕
-              </Button>
-            ))}
+            {linked.map(
+              ([name, value, set]) =>
+                value && (
+                  <Button key={name} title="Take this filter away" onClick={() => set("")}>
+                    {name}: {value} <span aria-hidden="true">✕</span>
+                  </Button>
+                ),
+            )}
           </div>
           <Loaded of={tries} isEmpty={({ data }) => data.length === 0} empty={<p>No request fits. Send one, or take a filter away.</p>}>
             {({ data, next_cursor: next }) => (
