@@ -73,12 +73,9 @@ class Incoming(ABC):
         return self._query.get(name)
 
     def forwardable(self, names: frozenset[str]) -> list[tuple[str, str]]:
-        found = []
-        for name in names:
-            value = self.header(name)
-            if value is not None:
-                found.append((name, value))
-        return found
+        known = self._headers
+        encoded = [(name, known.get(name.encode("latin-1"))) for name in names]
+        return [(name, value.decode("latin-1")) for name, value in encoded if value is not None]
 
     def check_declared(self, limit: int) -> None:
         """BodyTooLarge when the head says that the body is."""
