@@ -56,8 +56,8 @@ class Plan:
     retried in place.
     """
 
-    __slots__ = ("_again", "_candidates", "_failures", "_left", "_now", "_over", "_patience", "_queue", "_reason",
-                 "_resolution", "_retries", "_rng", "_tried", "_view", "_waits", "_window", "skipped")  # fmt: skip
+    __slots__ = ("_again", "_facts", "_failures", "_left", "_now", "_over", "_patience", "_queue", "_reason",
+                 "_resolution", "_retries", "_rng", "_snapshot", "_tried", "_view", "_waits", "_window", "skipped")  # fmt: skip
 
     def __init__(
         self,
@@ -74,7 +74,8 @@ class Plan:
         self._retries = 0 if view is None else snapshot.settings.combo_retries
         self._view: View = NOTHING_KNOWN if view is None else view
         self._rng = rng or random.Random(0)
-        self._candidates = Candidates(snapshot, self._view, facts or Facts(model=resolution.name), now, self._rng)
+        self._snapshot = snapshot
+        self._facts = facts
         self._patience = patience
         self._now = now
         self._reason = FIRST_CHOICE
@@ -86,7 +87,7 @@ class Plan:
         self._failures: list[Failure] = []
         self._waits: list[tuple[float, Leaf, Account]] = []
         self.skipped: list[tuple[Target, Account | None, Block]] = []
-        self._queue = self._attempts()
+        self._queue: Iterator[Attempt] | None = None
 
     def next(self, now: float | None = None) -> Attempt | None:
         """The next try, or None when there is nothing left."""
@@ -97,7 +98,7 @@ class Plan:
         again, self._again = self._again, None
         if again is not None:
             return again
-        attempt = next(self._queue, None)
+        attempt = self._following()
         if attempt is None and self._patience > 0:
             attempt = self._awaited()
         return attempt
@@ -108,7 +109,7 @@ class Plan:
             return None
         self._now = now
         self._reason = "beside a slow try"
-        return next(self._queue, None)
+        return self._following()
 
     @property
     def over(self) -> bool:
@@ -163,16 +164,39 @@ class Plan:
             reason=f"again in place after {fault.kind}",
         )
 
+    def _following(self) -> Attempt | None:
+        queue = self._queue
+        if queue is None:
+            root = self._resolution.root
+            if isinstance(root, Leaf) and len(root.accounts) == 1 and not self._resolution.chain and not self._tried:
+                only = self._only(root)
+                if only is not None:
+                    return only
+            queue = self._queue = self._attempts()
+        return next(queue, None)
+
+    def _only(self, leaf: Leaf) -> Attempt | None:
+        """Most requests: a model of one account, which can serve; there is no order to find. None: the long way says why not."""
+        target, account = leaf.target, leaf.accounts[0]
+        if self._view.blocked(target, account, self._now) is not None:
+            return None
+        self._tried[target.name] = {account.id: leaf}
+        return Attempt(
+            target=target, account=account, combo=leaf.combo, step=leaf.step, timeout=leaf.timeout, reason=self._reason
+        )
+
     def _attempts(self) -> Iterator[Attempt]:
         resolution, tried, view = self._resolution, self._tried, self._view
-        for leaf in self._candidates.leaves(resolution.root, resolution.chain):
+        facts = self._facts or Facts(model=resolution.name)
+        candidates = Candidates(self._snapshot, view, facts, self._now, self._rng)
+        for leaf in candidates.leaves(resolution.root, resolution.chain):
             target = leaf.target
             if self._window is not None and not self._larger(target):
                 continue
             used = tried.get(target.name)
             if used is None:
                 used = tried[target.name] = {}
-            for account in self._candidates.accounts(leaf):
+            for account in candidates.accounts(leaf):
                 if len(used) >= MAX_ACCOUNTS:
                     break
                 if account.id in used:
