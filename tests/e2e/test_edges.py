@@ -44,7 +44,7 @@ def message_of(client: str, answer: httpx.Response) -> str:
     assert answer.headers["content-type"].startswith("application/json")
     value = answer.json()
     if client == "ollama":
-        assert value.keys() == {"error"}
+        assert value.keys() == {"error", "retryable", "scope"}
         return str(value["error"])
     error = value["error"]
     if client == "gemini":

@@ -153,7 +153,7 @@ def asked(cell: Cell) -> tuple[str, dict[str, Any]]:
 def _wanted(request: pytest.FixtureRequest) -> list[Cell]:
     """The cells of the tests that will run."""
     chosen = [getattr(item, "callspec", None) for item in request.session.items if item.path == Path(__file__)]
-    return [spec.params["cell"] for spec in chosen if spec is not None]
+    return [spec.params["cell"] for spec in chosen if spec is not None and "cell" in spec.params]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
