@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX, TargetedMouseEvent } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { lasting } from "./format";
 import { toast } from "./toasts";
 
@@ -157,7 +157,8 @@ export function Time({ at, ago = false }: { at: number | null | undefined; ago?:
 export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ComponentChildren }) {
   const box = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Before the next key can come: what is typed after the shortcut belongs into the window.
+  useLayoutEffect(() => {
     const dialog = box.current;
     const before = document.activeElement;
     dialog?.showModal();

@@ -7,15 +7,25 @@ interface LoadedProps<T> {
   /** Says that there is nothing, and what the next step is. */
   empty?: ComponentChildren;
   isEmpty?: (data: T) => boolean;
+  /** The heading of a page that takes its own from the data, until that is there. */
+  heading?: string;
   children: (data: T) => ComponentChildren;
 }
 
 /** The four states of anything asked of the server: loading, error, empty, data. Old data stays beside a new error. */
-export function Loaded<T>({ of, empty, isEmpty, children }: LoadedProps<T>) {
+export function Loaded<T>({ of, empty, isEmpty, heading, children }: LoadedProps<T>) {
   const { data, error, loading, reload } = of;
-  if (loading) return <Skeleton />;
+  const title = heading && data === undefined && <PageHead title={heading} />;
+  if (loading)
+    return (
+      <>
+        {title}
+        <Skeleton />
+      </>
+    );
   return (
     <>
+      {title}
       {error && (
         <div class="problem" role="alert">
           <p>{error.message}</p>

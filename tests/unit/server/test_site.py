@@ -19,6 +19,8 @@ STATIC = Path(str(files("omniroute.server") / "static"))
 SOURCES = Path(__file__).parents[3] / "dashboard" / "src"
 MOST_SCRIPT = 150 * 1024
 """Bytes of JavaScript in all, gzipped."""
+MOST_LINES = 200
+"""Of a file of a page."""
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_nothing_is_inline() -> None:
     assert re.findall(r"<style|\bstyle=|\bon[a-z]+=|javascript:", html()) == []
     for source in SOURCES.rglob("*.ts*"):
         found = re.findall(
-            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", source.read_text("utf-8")
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|\sstyle=", source.read_text("utf-8")
         )
         assert found == [], source
 
@@ -56,6 +58,20 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
 def test_the_scripts_are_small() -> None:
     size = sum(len(gzip.compress(script.read_bytes())) for script in STATIC.rglob("*.js"))
     assert 0 < size <= MOST_SCRIPT
+
+
+def test_charts_are_loaded_when_one_is_shown() -> None:
+    """What every page loads holds the pages and no charting library."""
+    first = {path for path in re.findall(r'(?:src|href)="(/[^"]+\.js)"', html())}
+    scripts = {f"/{script.relative_to(STATIC).as_posix()}": script.read_text("utf-8") for script in STATIC.rglob("*.js")}
+    assert first < scripts.keys()
+    assert not any("u-legend" in scripts[path] for path in first)
+    assert any("u-legend" in text for text in scripts.values())
+
+
+def test_no_page_is_a_heap() -> None:
+    for source in SOURCES.glob("pages/*/*.tsx"):
+        assert len(source.read_text("utf-8").splitlines()) <= MOST_LINES, source
 
 
 def test_every_path_it_calls_is_a_route() -> None:

@@ -123,7 +123,7 @@ export function EditCombo({ params }: { params: Record<string, string> }) {
   const combos = useResource<Listing<Combo>>("/api/combos");
   const strategies = useResource<Listing<Strategy>>("/api/strategies");
   return (
-    <Loaded of={combos}>
+    <Loaded of={combos} heading="Combo">
       {({ data }) => {
         const combo = data.find((one) => one.id === params.id || one.name === params.id);
         if (!combo)

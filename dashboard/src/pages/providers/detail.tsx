@@ -105,7 +105,7 @@ export function Detail({ params }: { params: Record<string, string> }) {
   const account = useResource<Account>(path);
   const models = useResource<Listing<Model>>(`${path}/models`);
   return (
-    <Loaded of={account}>
+    <Loaded of={account} heading="Account">
       {(data) => (
         <>
           <PageHead title={data.name} about={`${data.provider_name}${data.tier ? ` · ${TIERS[data.tier]}` : ""}`}>
