@@ -1,22 +1,27 @@
-"""Cost of routing in µs: what Health adds to every request. Run: ``python benchmarks/bench_routing.py``.
+"""Cost of routing in µs: of Health, of a decision, of both on every request. Run: ``python benchmarks/bench_routing.py``.
 
 A bench is a name and a function of nothing; :func:`benches` lists them all.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 import timeit
 from collections.abc import Callable, Iterator
 
 import msgspec
 
+from omniroute._fast.envelope import scan
 from omniroute.catalog.account import Account, AccountLimits
 from omniroute.catalog.catalog import Catalogue
 from omniroute.catalog.load import load_catalogue
 from omniroute.catalog.schema import Auth, Model, Provider
 from omniroute.core.errors import Scope, UpstreamStatus, Verdict
+from omniroute.core.ids import SystemClock
 from omniroute.core.settings import Settings
+from omniroute.gateway.context import Context
+from omniroute.gateway.dispatch import Dispatch
 from omniroute.ir.caps import Price
 from omniroute.routing.facts import Facts
 from omniroute.routing.health import Health
@@ -25,6 +30,7 @@ from omniroute.routing.resolve import Target, resolve
 from omniroute.routing.routes import StoredRoutes, with_routes
 from omniroute.routing.snapshot import Snapshot
 from omniroute.routing.strategies import registry
+from omniroute.translation.format import registry as registry_of_formats
 
 Bench = tuple[str, Callable[[], object]]
 NOW = 1_800_000_000.0
@@ -115,9 +121,50 @@ def plan_benches() -> Iterator[Bench]:
         yield f"combo of 5 steps, 100 accounts, {strategy}", decide(_busy_installation(strategy), "c", "session")
 
 
+class _Asked:
+    """An exchange of which routing reads nothing but headers that are not there."""
+
+    request_id = "req"
+
+    def header(self, name: str) -> str | None:
+        return None
+
+
+def dispatch_benches() -> Iterator[Bench]:
+    """What routing adds to a request from its name to its end, without the call: a model of one account, and of ten."""
+    snapshot = _busy_installation("fill-first")
+    single = msgspec.structs.replace(snapshot, accounts={**snapshot.accounts, "p1": snapshot.accounts["p1"][:1]})
+    envelope = scan(b'{"model":"p1/m1","stream":true,"messages":[{"role":"user","content":"Hi"}]}')
+    chat = registry_of_formats()["openai_chat"]
+
+    def whole(of: Snapshot) -> Callable[[], object]:
+        dispatch = Dispatch(Health(random.Random(1)), SystemClock(), random.Random(1))
+        context = Context(_Asked(), chat, of, None, envelope, received=0.0, wall=0.0)  # type: ignore[arg-type]
+
+        async def one() -> None:
+            course = dispatch.begin(context)
+            attempt = await dispatch.next(context, course)
+            if attempt is not None and course.lease is not None:
+                dispatch.useful(course.lease)
+                dispatch.done(context, course.lease, fault=None, ttft=0.3, tokens=100)
+                dispatch.release(course)
+
+        def step() -> None:
+            try:
+                one().send(None)
+            except StopIteration:
+                return
+
+        return step
+
+    yield "dispatch of one model of one account, begin to release", whole(single)
+    yield "dispatch of one model of ten accounts, begin to release", whole(snapshot)
+
+
 def benches() -> Iterator[Bench]:
     yield from health_benches()
     yield from plan_benches()
+    yield from dispatch_benches()
 
 
 def best_us(function: Callable[[], object], rounds: int = 7, number: int = 20_000) -> float:
@@ -125,10 +172,11 @@ def best_us(function: Callable[[], object], rounds: int = 7, number: int = 20_00
     return min(timeit.repeat(function, repeat=rounds, number=number)) / number * 1e6
 
 
-def main() -> None:
+async def main() -> None:
+    """Within a loop, which routing asks for the time."""
     for name, function in benches():
         print(f"{name:<60}{best_us(function):>10.2f} µs")
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())
