@@ -19,7 +19,7 @@ from browser.furnished import lived_in  # noqa: E402
 from browser.visitor import visit  # noqa: E402
 from upstream.server import ScriptedUpstream  # noqa: E402
 
-SIZE = (1280, 800)
+SIZE = (1440, 900)
 PICTURES = {"home": "/", "combos": "/combos?model=always-on", "logs": "/logs", "quotas": "/quotas"}
 
 

@@ -143,7 +143,7 @@ async def visit(browser: Browser, url: str, *, size: tuple[int, int] = DESK, tim
         reduced_motion="reduce",
         permissions=["clipboard-read", "clipboard-write"],
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(20_000)
     watch = Watch(url)
     watch.on(context)
     return Visitor(url, context, await context.new_page(), watch)
@@ -154,4 +154,4 @@ def _source_of_axe() -> str:
     return Path(_AXE).read_text()
 
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=20_000)
