@@ -62,7 +62,7 @@ def test_the_scripts_are_small() -> None:
 
 def test_charts_are_loaded_when_one_is_shown() -> None:
     """What every page loads holds the pages and no charting library."""
-    first = {path for path in re.findall(r'(?:src|href)="(/[^"]+\.js)"', html())}
+    first = set(re.findall(r'(?:src|href)="(/[^"]+\.js)"', html()))
     scripts = {f"/{script.relative_to(STATIC).as_posix()}": script.read_text("utf-8") for script in STATIC.rglob("*.js")}
     assert first < scripts.keys()
     assert not any("u-legend" in scripts[path] for path in first)
