@@ -268,6 +268,7 @@ class LimitedProtocol(HttpToolsProtocol):
         plain = not (self.access_log or config.limit_concurrency is not None or config.root_path)
         self._find = getattr(self.app, "find", None) if plain else None
         self._serving: WireExchange | None = None
+        self._offered = False
         self._waiting_since: float | None = None
         self._defaults: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
 
@@ -321,6 +322,36 @@ class LimitedProtocol(HttpToolsProtocol):
 
     # from the parser --------------------------------------------------------------------------------------------------
 
+    def data_received(self, data: bytes) -> None:
+        try:
+            while data:
+                try:
+                    self.parser.feed_data(data)
+                except httptools.HttpParserUpgrade as stop:
+                    data = self._declined(data[stop.args[0] :])
+                else:
+                    return
+        except httptools.HttpParserError:
+            log.info("malformed request", client=self.client and self.client[0])
+            self._refuse(_MALFORMED)
+
+    def _declined(self, rest: bytes) -> bytes:
+        """The client offered another protocol, which we decline and the parser takes for a fact: it has no eye for the body. What
+        there is to read now: the head again without the offer, if a body belongs to it, and what followed."""
+        if not self._offered:
+            return rest
+        self._offered = False
+        line = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        head = b"".join([b"%b: %b\r\n" % pair for pair in self.headers if pair[0] != b"upgrade"])
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+        return line + head + b"\r\n" + rest
+
+    def _offers_with_body(self) -> bool:
+        if not self.parser.should_upgrade() or self.parser.get_method() == b"CONNECT":
+            return False
+        return any(name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in self.headers)
+
     def on_message_begin(self) -> None:
         self._seen_bytes = 0
         self.url = b""
@@ -345,6 +376,9 @@ class LimitedProtocol(HttpToolsProtocol):
             self._too_large()
 
     def on_headers_complete(self) -> None:
+        if self._offers_with_body():
+            self._offered = True
+            return
         self._waiting_since = None
         path, query = self._target()
         found = None if self._find is None else self._find(path)
@@ -404,6 +438,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         cycle: Any = self.cycle
+        if self._offered:
+            return
         if isinstance(cycle, WireExchange):
             cycle.whole()
         else:
@@ -423,9 +459,6 @@ class LimitedProtocol(HttpToolsProtocol):
     def _too_large(self) -> None:
         self._refuse(_TOO_LARGE)
         raise ValueError("request head too large")
-
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(_MALFORMED)
 
     def _refuse(self, answer: bytes) -> None:
         if not self.transport.is_closing():

@@ -417,6 +417,46 @@ async def test_upgrades_are_not_taken(way: str) -> None:
         assert await line.answer() == (200, b"got ")
 
 
+@each_way
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+async def test_a_declined_upgrade_keeps_its_body(way: str, later: bool, chunked: bool) -> None:
+    """Java's client offers HTTP/2 with every first request. Its body is a body, not a request of its own."""
+    offer = ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABkAAQBAAAAAAIAAAAA")
+    body = get("/ours/smuggled")
+    framing = "transfer-encoding: chunked" if chunked else f"content-length: {len(body)}"
+    head = get(way, framing, *offer, method="POST")
+    rest = (b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if chunked else body) + post(way, b"next")
+    async with serving() as bench:
+        line = await bench.line(head if later else head + rest)
+        if later:
+            while not any(connection._offered for connection in bench.state.connections):
+                await asyncio.sleep(0)
+            line.say(rest)
+        assert await line.answer() == (200, b"got " + body)
+        assert await line.answer() == (200, b"got next")
+        assert [seen for _, seen in bench.app.seen] == [body, b"next"]
+
+
+@each_way
+async def test_offers_in_a_line(way: str) -> None:
+    async with serving() as bench:
+        one = post(way, b"a", "connection: upgrade", "upgrade: x")
+        line = await bench.line(one * 3 + get(way, "connection: upgrade", "upgrade: websocket") + post(way, b"b"))
+        said = [await line.answer() for _ in range(5)]
+        assert said == [(200, b"got a")] * 3 + [(200, b"got "), (200, b"got b")]
+
+
+@pytest.mark.parametrize("target", ["example.org:443", "/ours", "/asgi"])
+async def test_tunnels_are_refused(target: str) -> None:
+    async with serving() as bench:
+        line = await bench.line(get(target, "content-length: 3", method="CONNECT") + b"abc" + get("/ours/smuggled"))
+        said = await line.rest()
+        assert said.startswith(b"HTTP/1.1 400 ")
+        assert said.count(b"HTTP/1.1") == 1
+        assert bench.app.seen == []
+
+
 @pytest.mark.parametrize("target", ["http://x/ours?q=1", "//ours", "/ours#f", "/o%75rs"])
 async def test_odd_targets(target: str) -> None:
     async with serving() as bench:
