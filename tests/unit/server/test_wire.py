@@ -27,6 +27,7 @@ class App:
     def __init__(self) -> None:
         self.seen: list[tuple[str, bytes]] = []
         self.gone = asyncio.Event()
+        self.called = asyncio.Event()
         self.begun = asyncio.Event()
         self.let_go = asyncio.Event()
 
@@ -38,6 +39,7 @@ class App:
         await self.serve(exchange, exchange.path.removeprefix("/asgi"))
 
     async def serve(self, exchange: Incoming, found: str) -> None:
+        self.called.set()
         try:
             await self._serve(exchange, found)
         except (ClientGone, asyncio.CancelledError):
@@ -430,8 +432,7 @@ async def test_a_declined_upgrade_keeps_its_body(way: str, later: bool, chunked:
     async with serving() as bench:
         line = await bench.line(head if later else head + rest)
         if later:
-            while not any(connection._offered for connection in bench.state.connections):
-                await asyncio.sleep(0)
+            await bench.app.called.wait()
             line.say(rest)
         assert await line.answer() == (200, b"got " + body)
         assert await line.answer() == (200, b"got next")
