@@ -1,7 +1,8 @@
 const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const LEVELS = 5;
 
-/** Requests by weekday and hour; the more, the stronger the colour, and the number is in every cell. */
+/** Requests by weekday and hour; the more, the stronger the colour (by the root, so that one busy hour does not pale all others),
+ * and the number is in every cell. */
 export function Heat({ days }: { days: number[][] }) {
   const most = Math.max(1, ...days.flat());
   return (
@@ -25,7 +26,7 @@ export function Heat({ days }: { days: number[][] }) {
               <span class="unseen">{DAYS[day]?.slice(2)}</span>
             </th>
             {hours.map((requests, hour) => (
-              <td key={hour} data-level={requests === 0 ? 0 : Math.ceil((requests / most) * LEVELS)} title={`${DAYS[day]} ${hour}:00: ${requests} requests`}>
+              <td key={hour} data-level={requests === 0 ? 0 : Math.ceil(Math.sqrt(requests / most) * LEVELS)} title={`${DAYS[day]} ${hour}:00: ${requests} requests`}>
                 <span class="unseen">{requests}</span>
               </td>
             ))}

@@ -95,7 +95,7 @@ function Keys() {
   };
   const columns: Column<Key>[] = [
     { title: "Name", cell: (row) => row.name },
-    { title: "Key", cell: (row) => <span class="mono">{row.hint ? `${row.hint}…` : "–"}</span> },
+    { title: "Key", cell: (row) => <span class="mono">{row.hint ?? "–"}</span> },
     { title: "May use", cell: (row) => [...row.models, ...row.providers.map((p) => `${p}/*`)].join(", ") || "everything" },
     { title: "State", cell: (row) => <Badge tone={row.state === "active" ? "good" : "warn"}>{row.state}</Badge> },
     { title: "Last used", cell: (row) => <Time at={row.last_used_at} ago /> },

@@ -12,7 +12,7 @@ const BREAKERS = { closed: ["good", "closed"], open: ["bad", "open"], half_open:
 /** Cooldowns, breakers and waiting lines: each can be taken away. */
 export function Obstacles() {
   const state = useResource<Resilience>("/api/resilience", 5000);
-  useNow(); // the countdowns run on between two answers
+  const now = useNow(); // the countdowns run on between two answers
   const reset = async (body: Record<string, string>, what: string) => {
     const { unlocked } = await post<{ unlocked: number }>("/api/resilience/reset", body);
     toast(unlocked ? `${what}: the next request finds out anew.` : `${what}: nothing was held against it any more.`);
@@ -38,7 +38,7 @@ export function Obstacles() {
     { title: "Breaker", cell: (row) => <Badge tone={BREAKERS[row.state][0]}>{BREAKERS[row.state][1]}</Badge> },
     { title: "Failures", number: true, cell: (row) => (row.threshold === null ? row.failures : `${row.failures} of ${row.threshold}`) },
     { title: "Opened", number: true, cell: (row) => `${row.opened}×` },
-    { title: "Next look", cell: (row) => (row.until === null ? "" : <Time at={row.until} ago />) },
+    { title: "Next look", cell: (row) => (row.until === null ? "" : row.until <= now ? "with the next request" : <Time at={row.until} ago />) },
     {
       title: "",
       cell: (row) => (
