@@ -175,3 +175,22 @@ async def test_a_second_try_serves_and_the_first_upstream_sees_its_call_end(
     await stalled.disconnected.wait()
     rows = (await server.usage())[-2:]
     assert sorted((row.provider, row.outcome, row.hedge) for row in rows) == [("an", "ok", True), ("oa", "aborted", False)]
+
+
+# -- other ways in -----------------------------------------------------------------------------------------------------
+
+
+async def test_several_choices_go_on_elsewhere_when_one_call_of_them_fails(
+    start: Start, scripted_upstream: ScriptedUpstream
+) -> None:
+    config = '[combos.c]\nstrategy = "fill-first"\nsteps = ["an/m", "oa/m"]\n'
+    server: Server = await start(config + nodes(scripted_upstream), OMNIROUTE_HEDGE="true", OMNIROUTE_HEDGE_SHARE="1")
+    scripted_upstream.queue(Script("one"), Script(status=429, message="slow down"), path="/v1/messages")
+    answer = await server.http.post("/v1/chat/completions", json={"model": "c", "n": 2, "messages": TURN})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-omniroute-provider"] == "oa"
+    assert [request.path for request in scripted_upstream.requests] == ["/v1/messages", "/v1/messages", "/v1/chat/completions"]
+    rows = await server.usage()
+    assert sorted(row.provider for row in rows) == ["an", "an", "oa"]
+    assert not any(row.hedge for row in rows)
+    assert server.app.health.describe(0.0)["in_flight"] == {}

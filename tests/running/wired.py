@@ -38,12 +38,13 @@ Part = bytes | asyncio.Event | BaseException
 
 @dataclass
 class Answer:
-    """``head``: waited for, or raised, before the status line."""
+    """``head``: waited for, or raised, before the status line, after so many ``turns`` of the loop."""
 
     parts: Sequence[Part] = ()
     status: int = 200
     headers: Headers = field(default_factory=lambda: STREAM)
     head: asyncio.Event | BaseException | None = None
+    turns: int = 0
 
 
 def told(text: str, *, dialect: str = "openai_chat") -> list[bytes]:
@@ -122,6 +123,8 @@ class Transport:
             self._news.notify_all()
         answer = self.answers(sent)
         try:
+            for _ in range(answer.turns):
+                await asyncio.sleep(0)
             if isinstance(answer.head, asyncio.Event):
                 await answer.head.wait()
             elif answer.head is not None:
