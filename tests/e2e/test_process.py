@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from running.fixtures import nodes
-from upstream.script import Script
-from upstream.server import ScriptedUpstream
+from upstream.script import Fault, Script, Usage
+from upstream.server import Received, ScriptedUpstream
 
 STREAMS = 200
 BODY = {"model": "oa/m", "stream": True, "messages": [{"role": "user", "content": "go"}]}
@@ -108,6 +108,105 @@ async def test_kill_loses_no_acknowledged_configuration(tmp_path: Path) -> None:
     async with process(data_dir) as (_, url), httpx.AsyncClient(base_url=url, timeout=10) as client:
         listed = await client.get("/api/keys", headers={"authorization": f"Bearer {token}"})
         assert "before-the-crash" in [key["name"] for key in listed.json()["data"]]
+
+
+CLIENTS = ("/v1/chat/completions", "/v1/messages", "/v1/responses")
+NODES = ("oa", "an", "re", "ge", "ol")
+
+
+def numbered(request: Received) -> Script:
+    """Each request costs other counts, by the number in its model's name; its letter says how it ends: w(ell), f(ailed),
+    s(tuck in the stream), h(anging before the answer)."""
+    assert request.model is not None
+    kind, number = request.model[0], int(request.model[1:])
+    if kind == "f":
+        return Script(status=400, message="no")
+    fault = {"s": Fault.STALL_MID_STREAM, "h": Fault.STALL_BEFORE_HEADERS}.get(kind)
+    usage = Usage(input=1000 + number, output=100 + number)
+    return Script("alpha beta gamma delta epsilon zeta eta theta iota", usage=usage, fault=fault, fault_after=7)
+
+
+async def one(client: httpx.AsyncClient, kind: str, number: int, begun: asyncio.Semaphore | None = None) -> str | None:
+    """One request whose id is its model's name, in one dialect or another; gives that back, or None when the server went away."""
+    model = f"{kind}{number}"
+    body = {"model": f"{NODES[number % len(NODES)]}/{model}", "stream": kind in "sh" or number % 2 == 0}
+    turn = [{"role": "user", "content": "count"}]
+    path = CLIENTS[number % len(CLIENTS)]
+    more = {"input": turn} if path == "/v1/responses" else {"messages": turn, "max_tokens": 99}
+    try:
+        async with client.stream("POST", path, json=body | more, headers={"x-request-id": model}) as answer:
+            assert answer.status_code == (400 if kind == "f" else 200)
+            async for _ in answer.aiter_raw():
+                if begun is not None:
+                    begun.release()
+                    begun = None
+    except httpx.TransportError:
+        return None
+    return model
+
+
+async def written(data_dir: Path, outcomes: dict[str, str]) -> None:
+    """Wait until the ledger says exactly that of those requests."""
+    async with asyncio.timeout(30):
+        while outcomes != {name: row[0] for name, row in tries(data_dir).items() if name in outcomes}:  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.02)
+
+
+def tries(data_dir: Path) -> dict[str, tuple[str, int, int, bool]]:
+    """Request id → outcome, tokens, whether estimated; no request may be there twice."""
+    with sqlite3.connect(data_dir / "omniroute.sqlite") as db:
+        rows = db.execute("SELECT request_id, outcome, input_tokens, output_tokens, estimated FROM usage").fetchall()
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert len(rows) == len({row[0] for row in rows})
+    return {name: (outcome, given, made, bool(estimated)) for name, outcome, given, made, estimated in rows}
+
+
+async def test_kill_loses_no_settled_request_and_counts_none_twice(tmp_path: Path, scripted_upstream: ScriptedUpstream) -> None:
+    """The upstream is the biller: after SIGKILL in the middle of traffic, what had been settled stands to the token, what was
+    under way is an aborted estimate, and requests that ended in the last moment are there once or not at all."""
+    scripted_upstream.default = numbered
+    config = tmp_path / "omniroute.toml"
+    config.write_text(nodes(scripted_upstream))
+    data_dir = tmp_path / "data"
+    arguments = ("--config", str(config))
+    settled = [("f" if number % 8 == 7 else "w", number) for number in range(40)]
+    stuck, hanging, late = range(40, 50), range(50, 53), range(60, 90)
+    async with process(data_dir, *arguments) as (child, url), httpx.AsyncClient(base_url=url, timeout=30) as client:
+        begun = asyncio.Semaphore(0)
+        under_way = [asyncio.ensure_future(one(client, "s", number, begun)) for number in stuck]
+        under_way += [asyncio.ensure_future(one(client, "h", number)) for number in hanging]
+        names = [f"{kind}{number}" for kind, number in settled]
+        async with asyncio.timeout(30):
+            assert await asyncio.gather(*(one(client, *each) for each in settled)) == names
+            for _ in stuck:
+                await begun.acquire()
+        told = {name: "error" if name[0] == "f" else "ok" for name in names}
+        told |= {f"s{number}": "open" for number in stuck} | {f"h{number}": "open" for number in hanging}
+        await written(data_dir, told)
+        last = [asyncio.ensure_future(one(client, "w", number)) for number in late]
+        await next(asyncio.as_completed(last))
+        child.kill()
+        await child.wait()
+        assert await asyncio.gather(*under_way) == [None] * len(under_way)
+        ended = set(await asyncio.gather(*last)) - {None}
+        assert ended
+    async with process(data_dir, *arguments) as (_, url), httpx.AsyncClient(base_url=url, timeout=30) as client:
+        found = tries(data_dir)
+        for kind, number in settled:
+            well = ("ok", 1000 + number, 100 + number, False)
+            assert found[f"{kind}{number}"] == (well if kind == "w" else ("error", 0, 0, False))
+        for number in (*stuck, *hanging):
+            outcome, given, made, estimated = found[f"{'s' if number in stuck else 'h'}{number}"]
+            assert (outcome, estimated) == ("aborted", True)
+            assert given > 0
+            assert made < 100
+        for number in late:
+            if (row := found.get(f"w{number}")) is not None and row[0] != "aborted":
+                assert row == ("ok", 1000 + number, 100 + number, False)
+        assert found.keys() <= told.keys() | {f"w{number}" for number in late}
+        assert await one(client, "w", 99) == "w99"
+        await written(data_dir, {"w99": "ok"})
+        assert {name: row for name, row in tries(data_dir).items() if name != "w99"} == found
 
 
 async def test_second_server_on_one_directory_is_refused(tmp_path: Path) -> None:
