@@ -5,6 +5,7 @@ import type { Listing } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { type Account, type Provider, TIERS } from "../../api/types";
 import { Badge, Button, SelectField, TextField } from "../../ui/basics";
+import { plural } from "../../ui/format";
 import { AccountState } from "../../ui/outcome";
 import { Card, Loaded, PageHead } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
@@ -29,7 +30,7 @@ function Tile({ provider, onConnect }: { provider: Provider; onConnect: () => vo
         {provider.state === "connected" ? <Badge tone="good">connected</Badge> : provider.state === "not supported" && <Badge tone="warn">not yet</Badge>}
       </div>
       <p class="quiet">
-        <code>{provider.prefix}/…</code> · {provider.models ? `${provider.models} models` : "any model"} · {TIERS[provider.tier]}
+        <code>{provider.prefix}/…</code> · {provider.models ? plural(provider.models, "model") : "any model"} · {TIERS[provider.tier]}
       </p>
       <div class="row">
         <Button onClick={onConnect} disabled={provider.state === "not supported"}>

@@ -20,7 +20,8 @@ export function ComboStep({ onNext }: { onNext: (name?: string) => void }) {
   // The first proposal: a model of what is connected, and the demo after it.
   useEffect(() => {
     if (touched || targets.models.length === 0) return;
-    const first = targets.models.find((model) => model !== init.example_model);
+    const demo = `${init.example_model.split("/")[0]}/`;
+    const first = targets.models.find((model) => !model.startsWith(demo));
     setSteps([...new Set([first ?? init.example_model, init.example_model])].map(draft));
   }, [targets.models.join(), touched]);
 
