@@ -171,6 +171,30 @@ def test_tools_another_vendor_runs_are_declared_and_refused(client: str, tool: d
     assert caught.value.param == "tools[0]"
 
 
+STREAMED_LOGPROBS: dict[str, dict[str, Any]] = {
+    "openai_chat": {"logprobs": True, "top_logprobs": 2, "messages": [{"role": "user", "content": "hi"}]},
+    "openai_responses": {"include": ["message.output_text.logprobs"], "input": "hi"},
+    "gemini": {"generationConfig": {"responseLogprobs": True}, "contents": [{"role": "user", "parts": [{"text": "hi"}]}]},
+    "ollama": {"logprobs": True, "messages": [{"role": "user", "content": "hi"}]},
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("upstream", STREAMED_LOGPROBS)
+@pytest.mark.parametrize("client", STREAMED_LOGPROBS)
+def test_log_probabilities_are_lost_in_streams_of_another_format(client: str, upstream: str, stream: bool) -> None:
+    """Finished answers bring them to every client; a stream does so only where its events pass as they are."""
+    ops: list[Op] = []
+    formats = registry()
+    given = scan(json.dumps({"model": "m", "stream": stream, **STREAMED_LOGPROBS[client]}).encode())
+    translate_request(given, formats[client], formats[upstream], Profile(model="m"), model="m", stream=stream, ops=ops)
+    lost = [(op.rule, op.action, op.pointer) for op in ops if is_lossy(op)]
+    assert lost == ([("logprobs", "dropped", "/logprobs")] if stream and client != upstream else [])
+    if lost:
+        with pytest.raises(BadRequest, match="logprobs"):
+            refuse_losses(ops, "x/m")
+
+
 def test_stop_sequences_that_do_not_fit_are_a_loss() -> None:
     ops = ops_of("anthropic", "openai_chat", {"stop_sequences": ["a", "b", "c", "d", "e"], "max_tokens": 5})
     assert [op.rule for op in ops if is_lossy(op)] == ["stop-limit"]
