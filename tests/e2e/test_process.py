@@ -188,8 +188,9 @@ async def test_kill_loses_no_settled_request_and_counts_none_twice(tmp_path: Pat
         child.kill()
         await child.wait()
         assert await asyncio.gather(*under_way) == [None] * len(under_way)
-        ended = set(await asyncio.gather(*last)) - {None}
-        assert ended
+        ends = await asyncio.gather(*last, return_exceptions=True)  # libraries say different things of a dying connection
+        assert not [end for end in ends if isinstance(end, AssertionError)]
+        assert [end for end in ends if isinstance(end, str)]
     async with process(data_dir, *arguments) as (_, url), httpx.AsyncClient(base_url=url, timeout=30) as client:
         found = tries(data_dir)
         for kind, number in settled:
