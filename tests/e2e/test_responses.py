@@ -287,7 +287,7 @@ async def test_errors_have_the_dialects_envelope(server: Server, scripted_upstre
 @each_upstream
 async def test_an_error_in_the_stream_fails_the_response(server: Server, scripted_upstream: ScriptedUpstream, model: str) -> None:
     scripted_upstream.default = Script(
-        answer="One two three four five", fault=Fault.ERROR_IN_STREAM, fault_after=7, status=200, message="It broke"
+        answer="One two three four five", fault=Fault.ERROR_IN_STREAM, fault_after=6, status=200, message="It broke"
     )
     stream = await server.openai().responses.create(model=model, input="x", stream=True)
     events = [event async for event in stream]

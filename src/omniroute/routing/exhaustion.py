@@ -43,7 +43,7 @@ def exhaustion(
             return last
     wait = _shortest_wait(failures, skipped, now)
     text = f"Nothing can serve the model {resolution.name!r} now: {_reasons(failures, skipped, resolution)}."
-    if any(f.fault.kind in _LIMITED for f in failures) or any(block.reason in _USED_UP for _, _, block in skipped):
+    if any(f.fault.kind in _LIMITED for f in failures) or any(_limited(block) for _, _, block in skipped):
         return TooManyRequests(text, retry_after=wait, code=_limit_code(failures, skipped))
     servers = [f.fault for f in failures if f.fault.kind not in _CREDENTIAL and f.fault.kind not in _CLIENTS]
     if servers:
@@ -56,6 +56,11 @@ def exhaustion(
             )
         return _as(failures[-1].fault, text, None)
     return Unavailable(text, retry_after=wait)
+
+
+def _limited(block: Block) -> bool:
+    """The account is at a limit, of ours or (as its last answer said) of its provider's."""
+    return block.reason in _USED_UP or block.kind in _LIMITED
 
 
 def _as(fault: Fault, text: str, wait: float | None) -> Fault:

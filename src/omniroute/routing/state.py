@@ -29,13 +29,15 @@ ScopeKey = tuple[str, ...]
 class Block(msgspec.Struct, frozen=True):
     """Why an account cannot take a request now. ``until``: unix seconds when that ends by itself, None = not known or never.
 
-    ``detail`` is a sentence for people, without names of keys or accounts.
+    ``detail`` is a sentence for people, without names of keys or accounts. ``kind`` of a cooldown: the class of the fault that it
+    follows.
     """
 
     reason: Reason
     key: ScopeKey
     until: float | None
     detail: str
+    kind: str | None = None
 
 
 class View(Protocol):

@@ -74,7 +74,7 @@ def _blocks(
 
 
 def _held(lock: Lock, key: ScopeKey) -> Block:
-    return Block("cooldown", key, lock.until, lock.kind.replace("_", " "))
+    return Block("cooldown", key, lock.until, lock.kind.replace("_", " "), lock.kind)
 
 
 def _used_up(window: Window, account: Account, key: ScopeKey, looking_until: float, now: float) -> Iterator[Block]:

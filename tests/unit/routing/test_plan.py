@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from omniroute.core.errors import Fault, TooManyRequests, Unavailable, Verdict
@@ -163,6 +164,17 @@ def test_when_everybody_is_blocked_the_wait_is_the_shortest(reason: str, kind: t
     assert error.retry_after == 90  # type: ignore[attr-defined]
     assert "small/m" in error.message
     assert "large/m" in error.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("rate_limit", TooManyRequests), ("quota_exhausted", TooManyRequests), ("overloaded", Unavailable)]
+)
+def test_a_cooldown_after_a_limit_is_told_as_one(kind: str, told: type) -> None:
+    view = blocked_everywhere("cooldown", until=NOW + 100)
+    view.blocks = {key: msgspec.structs.replace(block, kind=kind) for key, block in view.blocks.items()}
+    plan = planned(view=view)
+    assert plan.next(NOW) is None
+    assert type(plan.exhausted(NOW)) is told
 
 
 def test_patience_waits_once_for_the_first_to_be_free() -> None:
