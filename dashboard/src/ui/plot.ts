@@ -16,10 +16,25 @@ export interface PlotData {
 
 const HEIGHT = 230;
 
+/** The colours of `box` by name, as a canvas takes them: which of a light and a dark one is meant is known to elements only. */
+function coloursOf(box: HTMLElement): (name: string) => string {
+  const known = new Map<string, string>();
+  return (name) => {
+    const found = known.get(name);
+    if (found) return found;
+    const probe = box.appendChild(document.createElement("span"));
+    probe.style.color = `var(${name})`;
+    const colour = getComputedStyle(probe).color;
+    probe.remove();
+    known.set(name, colour);
+    return colour;
+  };
+}
+
 /** Stacked bars over time in `box`. Returns how to take them away again. */
 export function plot(box: HTMLElement, { at, series, write }: PlotData): () => void {
   const style = getComputedStyle(box);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const colour = coloursOf(box);
   const sums = series.map((_, i) => at.map((_, k) => series.slice(0, i + 1).reduce((sum, one) => sum + (one.values[k] ?? 0), 0)));
   // The tallest is drawn first, the others in front of it.
   const order = series.map((_, i) => i).reverse();
