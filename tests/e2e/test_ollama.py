@@ -216,8 +216,9 @@ async def test_errors(server: Server, scripted_upstream: ScriptedUpstream, model
     answer = await server.http.post("/api/chat", json={"model": model, "messages": [{"role": "user", "content": "Hi"}]})
     assert answer.status_code == 429
     assert answer.headers["retry-after"] == "7"
-    assert answer.json().keys() == {"error"}
+    assert answer.json().keys() == {"error", "retryable", "scope", "retry_after"}
     assert "slow down, please" in answer.json()["error"]
+    server.app.health.unlock(None)
     scripted_upstream.queue(
         Script(answer="one two three four", fault=Fault.ERROR_IN_STREAM, fault_after=4, message="out of memory")
     )
@@ -362,7 +363,7 @@ async def test_list_show_version(start: Start, scripted_upstream: ScriptedUpstre
     assert isinstance(missing.json()["error"], str)
     assert (await server.http.post("/api/show", json={})).status_code == 400
     assert (await server.http.get("/api/version")).json()["version"].count(".") == 2
-    assert (await server.http.get("/api/chat")).json().keys() == {"error"}
+    assert (await server.http.get("/api/chat")).json().keys() == {"error", "retryable", "scope"}
 
 
 async def test_keys_apply(start: Start) -> None:
