@@ -15,9 +15,9 @@ from omniroute.cli.state import State, pass_state
 from omniroute.core.configfile import config_path
 from omniroute.core.ids import SystemClock
 from omniroute.operations import runtime
-from omniroute.operations.config_check import check_config
 from omniroute.operations.existing import existing_database
 from omniroute.operations.settings_view import describe_settings
+from omniroute.server.config_check import check_config
 from omniroute.storage.settings import SettingRepository
 
 
@@ -53,7 +53,7 @@ def check(state: State) -> None:
     if path is None:
         raise Failure("say which file: --config FILE", USAGE)
     report = check_config(path, state.environ)
-    counts = ", ".join(f"{len(report[part])} {part}" for part in ("settings", "nodes", "accounts", "keys"))
+    counts = ", ".join(f"{len(report[part])} {part}" for part in ("settings", "nodes", "accounts", "keys", "combos", "aliases"))
     state.emit(report, f"{path}: fine ({counts})")
 
 

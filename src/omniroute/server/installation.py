@@ -108,7 +108,7 @@ class Installation:
         settings = launch.settings()
         file = launch.file()
         catalogue = load_catalogue()
-        from_file = _configured(file, catalogue, launch.environ)
+        from_file = configured_by(file, catalogue, launch.environ)
         db = await Database.open(data_directory(settings), clock=clock)
         try:
             vault = await Vault.open(db, key_text=settings.storage_encryption_key)
@@ -171,7 +171,7 @@ class Installation:
     async def reread(self) -> None:
         """Take over what the config file says now. ConfigError when it is wrong: everything stays as it was then."""
         file = self.launch.file()
-        from_file = _configured(file, self._catalogue, self.launch.environ)
+        from_file = configured_by(file, self._catalogue, self.launch.environ)
         before = self.file, self._from_file
         self.file, self._from_file = file, from_file
         try:
@@ -199,10 +199,10 @@ def check_config(launch: Launch) -> None:
     """What :meth:`Installation.open` checks before it touches the disk. ConfigError."""
     file = launch.file()
     launch.settings()
-    _configured(file, load_catalogue(), launch.environ)
+    configured_by(file, load_catalogue(), launch.environ)
 
 
-def _configured(file: ConfigFile | None, catalogue: Catalogue, environ: Mapping[str, str]) -> Configured:
+def configured_by(file: ConfigFile | None, catalogue: Catalogue, environ: Mapping[str, str]) -> Configured:
     """What the file says of providers; its routes are checked too. ConfigError."""
     if file is None:
         return Configured()

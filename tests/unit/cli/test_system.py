@@ -130,6 +130,8 @@ def test_config_check(run: Any, fails: Any, tmp_path: Path) -> None:
         "nodes": ["lab"],
         "accounts": ["lab: lab"],
         "keys": [],
+        "combos": [],
+        "aliases": [],
     }
     file.write_text("prot = 5\n")
     fails(run("config", "check", "--config", str(file)), 1, "did you mean 'port'")
@@ -137,6 +139,21 @@ def test_config_check(run: Any, fails: Any, tmp_path: Path) -> None:
     fails(run("config", "check", "--config", str(tmp_path / "none.toml")), 1, "none.toml")
     fails(run("config", "check"), 2, "--config")
     assert not run.data_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[combos.x]\nstrategy = "nope"\nsteps = ["demo/echo"]\n', "omniroute.toml:2: strategy"),
+        ("[combos.x]\nsteps = []\n", "omniroute.toml:2: steps"),
+        ('[combos.a]\nsteps = [{ combo = "b" }]\n[combos.b]\nsteps = [{ combo = "a" }]\n', "a -> b -> a"),
+        ('[aliases]\n"x*" = 5\n', "omniroute.toml:2: x*"),
+    ],
+)
+def test_config_check_reads_the_routes_as_a_start_does(run: Any, fails: Any, tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "omniroute.toml"
+    file.write_text(text)
+    fails(run("config", "check", "--config", str(file)), 1, told)
 
 
 def test_reset_password(run: Any, fails: Any) -> None:

@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omniroute.catalog.configured import configured
 from omniroute.catalog.load import load_catalogue
 from omniroute.core.configfile import read_config
 from omniroute.core.settings import Settings
-from omniroute.translation.format import registry
+from omniroute.server.installation import configured_by
 
 
 def check_config(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
-    """What the file says, by name: settings, nodes, accounts, keys. Raises ConfigError naming file and line."""
+    """What the file says, by name: settings, nodes, accounts, keys, combos, aliases. Raises ConfigError naming file and line."""
     file = read_config(path, environ)
     Settings.load(environ=environ, file=file.settings)
-    said = configured(file, load_catalogue(), registry().names(), environ)
+    said = configured_by(file, load_catalogue(), environ)
     return {
         "file": str(path),
         "ok": True,
@@ -25,4 +24,6 @@ def check_config(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
         "nodes": [node.prefix for node in said.nodes],
         "accounts": [f"{account.provider}: {account.name}" for account in said.accounts],
         "keys": [key.name for key in file.keys],
+        "combos": sorted(file.combos),
+        "aliases": sorted(file.aliases),
     }
