@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
+
+import msgspec
 
 from omniroute.admin.request import AdminRequest, Answer
 
@@ -15,13 +18,20 @@ Handler = Callable[[AdminRequest], Awaitable[Answer]]
 class Route:
     """One operation. ``path`` starts with ``/api`` (or is the metrics page); ``{name}`` stands for one segment.
 
-    ``public``: no credential is asked for.
+    ``public``: no credential is asked for. The rest describes the operation to others and changes nothing: ``query`` is a struct
+    whose fields are the parameters of the query, ``body`` and ``answer`` are types of the JSON that comes and goes (``answer``
+    None with ``media`` of another kind: text), ``statuses`` are those of success.
     """
 
     method: str
     path: str
     handler: Handler
     public: bool = False
+    query: type[msgspec.Struct] | None = None
+    body: Any = None
+    answer: Any = None
+    statuses: tuple[int, ...] = (200,)
+    media: str = "application/json"
 
     @property
     def segments(self) -> tuple[str, ...]:
