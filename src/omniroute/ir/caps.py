@@ -37,6 +37,10 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     basis: Literal["list", "equivalent", "unknown"] = "unknown"
 
 
+_LISTS = ("drop", "reserved_names", "message_drop")
+_MAPS = ("rename", "force", "accepted", "tool_types")
+
+
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     """How an endpoint differs from the norm of its format: a closed vocabulary, merged provider → model.
 
@@ -62,6 +66,15 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     strict_tools          True: ``strict`` on tools is understood
     think_tags            thinking stands between ``<think>`` tags at the start of the text
     web_search            the model can (or cannot) be told to search the web; None = as its format's rules say
+    preamble              system text that must stand first, as a block of its own
+    instructions          system text to send where the client gave none
+    accepted              top-level request fields → the values taken; any other value is left out
+    tool_types            types of hosted tools to rename, old → new
+    reserved_names        tool names (``*`` at the end: anything) the endpoint keeps for its own client; others' get new ones
+    empty_tools           False: an empty list of tools is refused, leave it out
+    stored_items          Responses-format: False = nothing is stored, so ids of items and references to items mean nothing
+    cache_marks           most cache marks in a body that is passed on
+    message_drop          Chat-format: fields of messages to leave out
     """
 
     drop: tuple[str, ...] = ()
@@ -84,13 +97,23 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     strict_tools: bool | None = None
     think_tags: bool | None = None
     web_search: bool | None = None
+    preamble: str | None = None
+    instructions: str | None = None
+    accepted: dict[str, tuple[str, ...]] = {}
+    tool_types: dict[str, str] = {}
+    reserved_names: tuple[str, ...] = ()
+    empty_tools: bool | None = None
+    stored_items: bool | None = None
+    cache_marks: int | None = None
+    message_drop: tuple[str, ...] = ()
 
     def over(self, base: Quirks) -> Quirks:
         """These quirks on top of ``base``: what is stated here wins, lists and maps are joined."""
         merged = {f: getattr(base, f) if getattr(self, f) is None else getattr(self, f) for f in self.__struct_fields__}
-        merged["drop"] = tuple(dict.fromkeys(base.drop + self.drop))
-        merged["rename"] = {**base.rename, **self.rename}
-        merged["force"] = {**base.force, **self.force}
+        for joined in _LISTS:
+            merged[joined] = tuple(dict.fromkeys(getattr(base, joined) + getattr(self, joined)))
+        for joined in _MAPS:
+            merged[joined] = {**getattr(base, joined), **getattr(self, joined)}
         return Quirks(**merged)
 
 

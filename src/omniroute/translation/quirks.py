@@ -1,4 +1,4 @@
-"""The quirks that speak of top-level fields, whatever the format: drop, rename, force."""
+"""The quirks that speak of top-level fields, whatever the format: drop, rename, accepted, force, empty_tools."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ Changes = dict[str, bytes | None]
 
 
 def apply_quirks(body: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
-    """``body`` without dropped fields, with renamed ones under their new name and forced ones set."""
+    """``body`` without dropped fields and values not accepted, with renamed ones under their new name and forced ones set."""
     for key in quirks.drop:
         body.pop(key, None)
+    for key, values in quirks.accepted.items():
+        if key in body and body[key] not in values:
+            del body[key]
     for old, new in quirks.rename.items():
         if old in body:
             value = body.pop(old)
@@ -34,6 +37,12 @@ def top_level_changes(envelope: Envelope, changes: Mapping[str, bytes | None], q
     for key in quirks.drop:
         if present(key) is not None:
             result[key] = None
+    for key, values in quirks.accepted.items():
+        value = present(key)
+        if value is not None and json.loads(value) not in values:
+            result[key] = None
+    if quirks.empty_tools is False and not envelope.tools and present("tools") is not None:
+        result["tools"] = None
     for old, new in quirks.rename.items():
         value = present(old)
         if value is not None:
