@@ -38,7 +38,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _LISTS = ("drop", "reserved_names", "message_drop")
-_MAPS = ("rename", "force", "accepted", "tool_types")
+_MAPS = ("envelope", "rename", "force", "accepted", "tool_types")
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +54,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     system_role           role word for system text in Chat bodies
     tool_id               shape of tool call ids: ``any``, ``anthropic`` ([a-zA-Z0-9_-]), ``nine`` (9 letters or digits),
                           ``none`` (Gemini-format: calls and results carry none)
-    tool_choice           ``full``, ``auto`` (only auto/none understood), ``any_for_required`` (required is spelled any)
+    tool_choice           ``full``, ``auto`` (only auto/none understood), ``any_for_required`` (required is spelled any),
+                          ``validated`` (Gemini-format: every mode but none is spelled VALIDATED)
     stream_usage          ``flag``: stream_options.include_usage must be sent; ``always``/``never``: must not be sent
     json_schema           False: response_format json_schema is not understood, fall back to json_object + instruction
     reasoning_field       where Chat answers carry reasoning text
@@ -63,6 +64,10 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
                           words too (Gemini: instead of a budget)
     thinking_budget       Gemini-format: [least, most] tokens of thinking; least 0 = it can be switched off
     schema                Gemini-format: ``openapi`` = schemas only in Google's own subset, ``json_schema`` = any
+    empty_schema          Gemini-format: ``placeholder`` = a function without parameters is given one that need not be filled
+    output_limit          Gemini-format: False = the output limit is refused, leave it out
+    envelope              Code Assist: member beside the body (or ``request.member`` in it) → text, in which ``{uuid}`` is new in
+                          each request, ``{session}`` and ``{session_number}`` are the same throughout a conversation, ``{model}``
     strict_tools          True: ``strict`` on tools is understood
     think_tags            thinking stands between ``<think>`` tags at the start of the text
     web_search            the model can (or cannot) be told to search the web; None = as its format's rules say
@@ -86,7 +91,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     sampling: bool | None = None
     system_role: Literal["system", "developer"] | None = None
     tool_id: Literal["any", "anthropic", "nine", "none"] | None = None
-    tool_choice: Literal["full", "auto", "any_for_required"] | None = None
+    tool_choice: Literal["full", "auto", "any_for_required", "validated"] | None = None
     stream_usage: Literal["flag", "always", "never"] | None = None
     json_schema: bool | None = None
     reasoning_field: str | None = None
@@ -94,6 +99,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     thinking: Literal["enabled", "adaptive", "levels", "none"] | None = None
     thinking_budget: tuple[int, int] | None = None
     schema: Literal["json_schema", "openapi"] | None = None
+    empty_schema: Literal["placeholder"] | None = None
+    output_limit: bool | None = None
+    envelope: dict[str, str] = {}
     strict_tools: bool | None = None
     think_tags: bool | None = None
     web_search: bool | None = None

@@ -158,6 +158,10 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     gathered          the finished answer in the last vendor-only event of a stream (None: it holds none), None = no such event
     history           how a request goes on from an earlier response, None where the dialect is stateless
     passing           how a finished answer is told at a glance when it is handed on as it is, None = it is parsed
+    inner             the format inside of this one, which is an envelope that only upstreams speak; its parts, proofs and rules
+                      are the inner one's, and so is all that faces a client
+    unwrap            a finished answer without that envelope; anything else as it is
+    unwrapping        the same for streams
     """
 
     name: str
@@ -192,6 +196,14 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     gathered: Callable[[bytes], bytes | None] | None = None
     history: History | None = None
     passing: Passing | None = None
+    inner: str | None = None
+    unwrap: Callable[[bytes], bytes] | None = None
+    unwrapping: Callable[[], Framing] | None = None
+
+    @property
+    def dialect(self) -> str:
+        """The format that its parts and proofs are of."""
+        return self.inner or self.name
 
 
 @cache

@@ -39,7 +39,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 def translate_answer(body: bytes, client: Format, upstream: Format, meta: StreamMeta) -> Answer:
     """The upstream's finished answer for the client; the same bytes when both speak one format. Raises BadAnswer."""
     response = _read(body, upstream, meta)
-    if client.name != upstream.name or meta.think_tags:
+    if client.name == upstream.inner and upstream.unwrap is not None and not meta.tool_names and not meta.think_tags:
+        body = upstream.unwrap(body)
+    elif client.name != upstream.name or meta.think_tags:
         body = client.encode_response(response, meta.named(client.id_prefix))
     return Answer(body=body, response=response)
 
@@ -140,7 +142,7 @@ def stream_as_answer(collector: Collector, bridge: Bridge, client: Format, upstr
         raise TruncatedStream("The provider's answer ended early.", kind=kind, scope=Scope.MODEL)
     parts = collected_parts(collector, upstream)
     response = ChatResponse(
-        origin=upstream.name,
+        origin=upstream.dialect,
         id=bridge.response_id,
         model=bridge.response_model,
         parts=parts,
@@ -159,7 +161,7 @@ def stream_as_answer(collector: Collector, bridge: Bridge, client: Format, upstr
 
 def collected_parts(collector: Collector, upstream: Format) -> tuple[Part, ...]:
     """The parts of an answer that ``upstream`` streamed."""
-    return tuple(part for block in collector.blocks if (part := _collected(block, upstream.name)) is not None)
+    return tuple(part for block in collector.blocks if (part := _collected(block, upstream.dialect)) is not None)
 
 
 def _collected(block: dict[str, Any], origin: str) -> Part | None:

@@ -7,6 +7,20 @@ from omniroute._fast.filters import Filter, ThinkTags
 from omniroute.translation.format import Format, Framing, StreamMeta
 
 
+class UnwrappedBridge(Bridge):
+    """A bridge that is fed what ``unwrapping`` makes of the upstream's bytes."""
+
+    def __init__(self, decoder: Decoder, unwrapping: Framing, through: tuple[Filter, ...]) -> None:
+        super().__init__(decoder, None, through=through)
+        self._unwrapping = unwrapping
+
+    def feed(self, data: bytes) -> bytes:
+        return super().feed(self._unwrapping.feed(data))
+
+    def finish(self) -> bytes:
+        return super().feed(self._unwrapping.finish()) + super().finish()
+
+
 class ReframedBridge(Bridge):
     """A bridge whose output goes through another framing of the client's dialect."""
 
@@ -37,6 +51,9 @@ def bridge_for(
     encoder = None if same else client.encoder(meta.named(client.id_prefix))
     if meta.think_tags:
         through = (ThinkTags(), *through)
+    plain = not (meta.array or meta.tool_names or meta.think_tags)
+    if plain and client.name == upstream.inner and upstream.unwrapping is not None:
+        return UnwrappedBridge(client.decoder(), upstream.unwrapping(), through)
     if meta.array and client.array is not None:
         return ReframedBridge(upstream.decoder(), encoder, client.array(), through)
     return Bridge(upstream.decoder(), encoder, hide_usage=hide_usage and same, through=through)

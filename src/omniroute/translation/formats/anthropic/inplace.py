@@ -9,6 +9,8 @@ from omniroute._fast.envelope import Envelope
 from omniroute.core import json
 from omniroute.ir.caps import Profile
 from omniroute.translation.formats.anthropic.blocks import NAME
+from omniroute.translation.formats.anthropic.marks import limit_marks
+from omniroute.translation.formats.anthropic.preamble import with_preamble
 from omniroute.translation.quirks import Changes, sampling_changes
 from omniroute.translation.read import lenient_object
 from omniroute.translation.signatures import PREFIX, is_foreign
@@ -17,12 +19,17 @@ _SAMPLING = ("temperature", "top_p", "top_k")
 
 
 def adjust(envelope: Envelope, profile: Profile) -> Changes:
-    """The model's upstream name and the sampling quirks; signed content and cache prefixes are not touched.
+    """The model's upstream name and the quirks of sampling, opening and cache marks; signed content is not touched.
 
     Thinking of other vendors, which an Anthropic upstream would refuse, is taken out of the history.
     """
+    quirks = profile.quirks
     changes: Changes = {"model": json.dumps(profile.model)}
-    changes.update(sampling_changes(envelope, profile.quirks, _SAMPLING, None))
+    changes.update(sampling_changes(envelope, quirks, _SAMPLING, None))
+    if quirks.preamble is not None:
+        system = with_preamble(envelope.raw("system"), quirks.preamble)
+        if system is not None:
+            changes["system"] = system
     raw = envelope.raw("messages")
     if raw is not None and PREFIX.encode() in raw:
         messages = json.loads(raw)
@@ -30,7 +37,7 @@ def adjust(envelope: Envelope, profile: Profile) -> Changes:
             kept = [message for message in map(_own_thinking, messages) if message is not None]
             if kept != messages:
                 changes["messages"] = json.dumps(kept)
-    return changes
+    return changes if quirks.cache_marks is None else limit_marks(envelope, changes, quirks.cache_marks)
 
 
 def _own_thinking(message: Any) -> Any:

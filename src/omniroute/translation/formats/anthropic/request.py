@@ -121,7 +121,7 @@ def encode_request(request: ChatRequest, profile: Profile) -> bytes:
     if request.max_tokens is not None:
         body["max_tokens"] = request.max_tokens
     if request.system:
-        body["system"] = _encode_text(request.system)
+        body["system"] = _encode_text(request.system, blocks=profile.quirks.preamble is not None)
     body["messages"] = [message for message in map(_encode_message, request.messages) if message is not None]
     tools = encode_tools(request.tools)
     if tools:
@@ -148,8 +148,8 @@ def encode_request(request: ChatRequest, profile: Profile) -> bytes:
         raise BadRequest(f"The request cannot be written as JSON for this provider: {error}.") from error
 
 
-def _encode_text(texts: tuple[Text, ...]) -> str | list[dict[str, Any]]:
-    if len(texts) == 1 and texts[0].cache is None:
+def _encode_text(texts: tuple[Text, ...], *, blocks: bool) -> str | list[dict[str, Any]]:
+    if len(texts) == 1 and texts[0].cache is None and not blocks:
         return texts[0].text
     return [encode_text(text) for text in texts]
 

@@ -82,6 +82,8 @@ def encode_config(request: ChatRequest, profile: Profile) -> dict[str, Any]:
         value = getattr(request, name)
         if value is not None:
             config[key] = value
+    if profile.quirks.output_limit is False:
+        config.pop("maxOutputTokens", None)
     if request.stop:
         config["stopSequences"] = list(request.stop)
     wanted = request.response_format

@@ -87,6 +87,14 @@ def _check_places(parts: tuple[Part, ...], role: Role, word: str, path: str) -> 
 
 def encode_request(request: ChatRequest, profile: Profile) -> bytes:
     """The body for a Gemini upstream. Raises BadRequest for what JSON cannot hold (nested too deep)."""
+    try:
+        return json.dumps(encode_body(request, profile))
+    except TypeError as error:
+        raise BadRequest(f"The request cannot be written as JSON for this provider: {error}.") from error
+
+
+def encode_body(request: ChatRequest, profile: Profile) -> dict[str, Any]:
+    """The same before it is written down."""
     named = profile.quirks.tool_id != "none"
     contents = [content for message in request.messages if (content := _encode_message(message, named)) is not None]
     body: dict[str, Any] = {"contents": contents}
@@ -97,7 +105,7 @@ def encode_request(request: ChatRequest, profile: Profile) -> bytes:
     if tools:
         body["tools"] = tools
     declared = any("functionDeclarations" in tool for tool in tools)  # a calling mode without functions is refused
-    calling = encode_choice(choice) if declared and choice is not None else None
+    calling = encode_choice(choice, profile.quirks) if declared else None
     if calling is not None:
         body["toolConfig"] = {"functionCallingConfig": calling}
     config = encode_config(request, profile)
@@ -107,10 +115,7 @@ def encode_request(request: ChatRequest, profile: Profile) -> bytes:
         body["serviceTier"] = request.service_tier
     if request.origin == NAME:
         _add_extra(body, request.extra)
-    try:
-        return json.dumps(apply_quirks(body, profile.quirks))
-    except TypeError as error:
-        raise BadRequest(f"The request cannot be written as JSON for this provider: {error}.") from error
+    return apply_quirks(body, profile.quirks)
 
 
 def _encode_message(message: Message, named: bool) -> dict[str, Any] | None:

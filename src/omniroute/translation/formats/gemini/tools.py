@@ -14,6 +14,10 @@ from omniroute.translation.schema import free_input_schema
 
 _PLAIN = frozenset({"name", "description", "parameters", "parametersJsonSchema"})
 _DROPPED = frozenset({"$schema", "$id", "$comment"})
+_PLACEHOLDER = {
+    "type": "OBJECT",
+    "properties": {"note": {"type": "STRING", "description": "Not used; may be left out."}},
+}
 
 
 def decode_tools(body: dict[str, Any]) -> tuple[Tool, ...]:
@@ -79,6 +83,8 @@ def _encode_function(tool: Tool, quirks: Quirks) -> dict[str, Any]:
     if schema is not None and _says_something(schema):
         key, value = encode_schema(schema, quirks, "parameters", "parametersJsonSchema")
         fields[key] = value
+    elif quirks.empty_schema == "placeholder":
+        fields["parameters"] = _PLACEHOLDER
     if tool.format == NAME and tool.value is not None:
         fields.update(tool.value)
     return fields
@@ -96,8 +102,13 @@ def encode_schema(schema: dict[str, Any], quirks: Quirks, older: str, newer: str
     return newer, {key: value for key, value in schema.items() if key not in _DROPPED}
 
 
-def encode_choice(choice: ToolChoice) -> dict[str, Any] | None:
+def encode_choice(choice: ToolChoice | None, quirks: Quirks) -> dict[str, Any] | None:
     """``functionCallingConfig``, None when nothing needs saying."""
+    if quirks.tool_choice == "validated" and (choice is None or choice.mode != "none"):
+        wanted = () if choice is None else (choice.name,) if choice.mode == "named" else choice.allowed
+        return {"mode": "VALIDATED", "allowedFunctionNames": list(wanted)} if wanted else {"mode": "VALIDATED"}
+    if choice is None:
+        return None
     if choice.mode == "named":
         return {"mode": "ANY", "allowedFunctionNames": [choice.name]}
     if choice.mode == "required":
