@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omniroute.admin.attempts import Attempts
 from omniroute.admin.hosts import HostPolicy
+from omniroute.admin.login_port import Logins
 from omniroute.admin.sessions import Sessions
 from omniroute.catalog.catalog import Catalogue
 from omniroute.core.ids import Clock, new_id
@@ -56,7 +57,8 @@ class AdminServices:
     ``host``/``port`` are what the server listens on; ``status()`` is the live state of the process
     (uptime, requests in flight, …) as JSON-ready members; ``explain(format, body, model)`` tells what translation
     makes of a request; ``metrics(accept)`` is the content type and the text of the metrics page. ``health`` is what routing has
-    learned, ``lines()`` who waits for which account. ``session_secret`` signs cookies, ``admin_token`` is the CLI's bearer.
+    learned, ``lines()`` who waits for which account, ``logins`` how people sign in at providers. ``session_secret`` signs
+    cookies, ``admin_token`` is the CLI's bearer.
     """
 
     keys: KeyRepository
@@ -85,6 +87,7 @@ class AdminServices:
     config_file: str | None = None
     health: Health = field(default_factory=lambda: Health(random.Random()))
     lines: Callable[[], Mapping[str, Any]] = dict
+    logins: Logins | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     request_id: Callable[[Request], str] = request_id_of
     sessions: Sessions = field(init=False)

@@ -100,12 +100,26 @@ class AccountLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 NO_LIMITS = AccountLimits()
 
 
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the login that an account's secret (an access token) belongs to; nothing of it is secret.
+
+    ``expires_at``: unix seconds, None = it does not end by itself. ``generation`` grows with every renewal. ``facts`` fill
+    placeholders of URLs, headers and bodies: ``account_id``, ``project``, ``profile_arn``, ``region``, ``resource_url``,
+    ``email``, ``plan`` … ``problem``: why the account cannot be used until somebody signs in again, None = it can.
+    """
+
+    expires_at: float | None = None
+    generation: int = 0
+    facts: dict[str, str] = {}
+    problem: str | None = None
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """``source`` says who manages it: the database, the environment, the config file, or the product itself (builtin).
 
     ``priority``: lower is tried first. ``url_vars`` fill ``{placeholders}`` of the provider's URLs. ``tier`` None means the
     provider's. ``proxy``: outbound proxy URL of its calls, or ``direct``. ``label`` is what clients may see of it: the same name
-    every time, of which nobody learns anything else; empty = nothing.
+    every time, of which nobody learns anything else; empty = nothing. ``login``: the secret is a token that must be renewed.
     """
 
     id: str
@@ -120,3 +134,4 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     limits: AccountLimits = NO_LIMITS
     proxy: Secret | None = None
     label: str = ""
+    login: Login | None = None

@@ -19,6 +19,7 @@ from omniroute.catalog.schema import (
     Kind,
     LongContext,
     Model,
+    OAuth,
     Provider,
     Quota,
     Status,
@@ -175,6 +176,8 @@ class ProviderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     errors: tuple[ErrorRule, ...] = ()
     error_profiles: tuple[str, ...] = ()
     error_rules: tuple[FaultRule, ...] = ()
+    oauth: OAuth | None = None
+    terms: str | None = None
     notes: tuple[str, ...] = ()
 
     def record(self, models: ModelsFile) -> Provider:
@@ -210,6 +213,8 @@ class ProviderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             error_profiles=self.error_profiles,
             error_rules=self.error_rules,
             private=self.private,
+            oauth=self.oauth,
+            terms=self.terms,
             notes=self.notes,
         )
 

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from omniroute.catalog.oauth import LoginFile as LoginFile
+from omniroute.catalog.oauth import OAuth as OAuth
 from omniroute.ir.caps import Capabilities, Limits, Price, Quirks
 
 Tier = Literal["subscription", "api_key", "cheap", "free"]
@@ -30,13 +32,18 @@ ErrorAction = Literal[
 class Auth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How a call is signed. ``scheme`` names a module of ``upstream/auth``; ``prefix`` is the word before the secret.
 
-    ``optional``: the provider also answers without a credential.
+    ``optional``: the provider also answers without a credential. Of a login: ``token_prefix`` stands right before its token,
+    ``headers`` (header → text with ``{fact}`` placeholders) and ``body`` (top-level field of the request body → fact) say what it
+    adds to a call; where the fact is not known they are left out.
     """
 
     scheme: str
     header: str | None = None
     prefix: str | None = None
     optional: bool = False
+    token_prefix: str | None = None
+    headers: dict[str, str] = {}
+    body: dict[str, str] = {}
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -188,6 +195,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``proxy``: outbound proxy URL of its calls (or ``direct``) where the account has none of its own.
     ``transport``: what carries its calls; ``browser`` looks like a web browser to the other side and needs the ``browser`` extra.
     ``strategy`` orders its accounts (None: the ``account_strategy`` setting), with ``options`` for that strategy's fields.
+    ``oauth``: how people sign in. ``terms``: what they must have read and acknowledged before that; until then it is off.
     """
 
     id: str
@@ -227,6 +235,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     transport: TransportName = "standard"
     strategy: str | None = None
     options: dict[str, Any] = {}
+    oauth: OAuth | None = None
+    terms: str | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from omniroute.catalog.account import Account
 from omniroute.core.ledger import LedgerRow
 
 
@@ -92,4 +93,20 @@ class Recorder(Protocol):
 
     def record(self, row: LedgerRow) -> None:
         """A try is over: priced, counted and kept. The row is the recorder's from here on."""
+        ...
+
+
+class Renewal(Protocol):
+    """Keeps the tokens of logins fresh. Asked only about accounts that have a ``login``."""
+
+    def renewable(self, account: Account) -> bool:
+        """Something can be renewed when a call signed by ``account`` was refused."""
+        ...
+
+    async def fresh(self, account: Account) -> Account:
+        """``account`` with the newest token; waits for a new one where the old has ended. Raises Fault when there is none."""
+        ...
+
+    async def renew(self, account_id: str, *, stale_generation: int) -> Account:
+        """The account with a token newer than ``stale_generation``, which was refused. Raises Fault when there is none."""
         ...

@@ -10,8 +10,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import msgspec
 
 from omniroute import __version__
+from omniroute._fast.envelope import scan
 from omniroute.catalog.account import Account
 from omniroute.catalog.schema import Auth, Provider
+from omniroute.core import json
 from omniroute.core.errors import BadRequest, Fault, Scope, Verdict
 from omniroute.core.redact import SECRET_HEADERS
 from omniroute.core.settings import Settings
@@ -55,8 +57,19 @@ def prepare(
     """
     url, signing = _address(provider, account, model, path, stream)
     return _assemble(
-        provider, account, body, url, signing, stream, timers, client_headers, default_headers or {}, proxy, request_id
-    )
+        provider, account, _with_facts(body, _spliced(account, signing)), url, signing, stream, timers, client_headers,
+        default_headers or {}, proxy, request_id,
+    )  # fmt: skip
+
+
+def _spliced(account: Account, signing: Auth) -> dict[str, bytes | None]:
+    """What the account's login says in every request body, as raw JSON by top-level field."""
+    facts = account.login.facts if account.login is not None else {}
+    return {field: json.dumps(facts[fact]) for field, fact in signing.body.items() if facts.get(fact)}
+
+
+def _with_facts(body: bytes, spliced: dict[str, bytes | None]) -> bytes:
+    return scan(body).splice(spliced) if spliced and body else body
 
 
 def _address(provider: Provider, account: Account, model: str, path: str, stream: bool) -> tuple[str, Auth]:
@@ -119,7 +132,7 @@ class _Head(NamedTuple):
 
 class _Way(msgspec.Struct, frozen=True):
     """What does not change from call to call: whose it was, where it goes, how it is signed, what bounds it. ``heads``: by what
-    the client and the format add to them, and whether there is a body."""
+    the client and the format add to them, and whether there is a body. ``spliced``: what the login adds to each body."""
 
     provider: Provider
     account: Account
@@ -130,6 +143,7 @@ class _Way(msgspec.Struct, frozen=True):
     proxy: str | None
     lasting: bool
     heads: dict[tuple[object, ...], _Head]
+    spliced: dict[str, bytes | None]
 
 
 class Executor:
@@ -176,9 +190,13 @@ class Executor:
                 self._ways.clear()
             lasting = auth.registry()[signing.scheme].lasting
             own = timers_for(provider, settings)
-            way = self._ways[key] = _Way(provider, account, settings, url, signing, own, away, lasting, {})
+            way = self._ways[key] = _Way(
+                provider, account, settings, url, signing, own, away, lasting, {}, _spliced(account, signing)
+            )
         given = tuple(client_headers)
         away = way.proxy if proxy is None else proxy_for(way.url, proxy, self._environ)
+        if way.spliced:
+            body = _with_facts(body, way.spliced)
         if not way.lasting:
             return _assemble(
                 provider, account, body, way.url, way.signing, stream, timers or way.timers, given, default_headers or {},
@@ -238,10 +256,11 @@ def _fill(template: str, provider: Provider, account: Account, model: str) -> st
         start = template.index("://") + 3
         host_end = next((i for i in range(start, len(template)) if template[i] in "/?#"), len(template))
     query_start = template.find("?")
+    facts = account.login.facts if account.login is not None else {}
 
     def value(match: re.Match[str]) -> str:
         name = match[1]
-        text = model if name == "model" else account.url_vars.get(name) or provider.url_defaults.get(name)
+        text = model if name == "model" else facts.get(name) or account.url_vars.get(name) or provider.url_defaults.get(name)
         if not text:
             raise _misconfigured(
                 provider,
