@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 
+import pytest
 import pytest_asyncio
 
+from upstream.authority import Authority
 from upstream.server import ScriptedUpstream
 
 
@@ -21,3 +24,10 @@ async def second_upstream() -> AsyncIterator[ScriptedUpstream]:
     """Another one, for tests of fallback."""
     async with ScriptedUpstream().run() as upstream:
         yield upstream
+
+
+@pytest.fixture
+def authority() -> Iterator[Callable[[str], Authority]]:
+    """Starts the authorization server of the provider named; each is gone after the test."""
+    with ExitStack() as running:
+        yield lambda provider: running.enter_context(Authority(provider).run())
