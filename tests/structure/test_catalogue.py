@@ -34,7 +34,7 @@ OTHER_PEOPLES = frozenset({
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
 })  # fmt: skip
 CREDENTIAL = re.compile(
-    r"(sk-|AIza|gsk_|xai-|gh[opsu]_|ya29\.|eyJ|GOCSPX-)[A-Za-z0-9_-]{12,}|client_secret\b *= *.(?!/)|(?<!client_id = .)\b[0-9a-f]{32,}\b"
+    r"(sk-|AIza|gsk_|xai-|gh[opsu]_|ya29\.|eyJ|GOCSPX-)[A-Za-z0-9_-]{12,}|client_secret\b *= *+.(?!/)|(?<!client_id = .)\b[0-9a-f]{32,}\b"
 )
 
 
