@@ -9,6 +9,8 @@ import msgspec
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.resources.providers import source_sentence
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.basis import Listing
+from omniroute.admin.shapes.routing import AliasEntry, ChainEntry, DeletedAlias, DeletedChain
 from omniroute.core.errors import BadRequest, ConfigError, Conflict
 from omniroute.routing.combo import Alias, Chain, check_alias, check_pattern
 from omniroute.routing.routes import chain_steps
@@ -26,6 +28,14 @@ class ChainBody(msgspec.Struct, forbid_unknown_fields=True):
 
     model: str
     steps: list[Any]
+
+
+class AliasQuery(msgspec.Struct):
+    alias: str
+
+
+class ChainQuery(msgspec.Struct):
+    model: str
 
 
 async def list_aliases(request: AdminRequest) -> Answer:
@@ -132,14 +142,15 @@ def _chain(request: AdminRequest, chain: Chain) -> dict[str, Any]:
 
 
 ROUTES = (
-    Route("GET", "/api/aliases", list_aliases),
-    Route("POST", "/api/aliases", put_alias),
-    Route("PUT", "/api/aliases", put_alias),
-    Route("PATCH", "/api/aliases", put_alias),
-    Route("DELETE", "/api/aliases", delete_alias),
-    Route("GET", "/api/models/alias", list_aliases),
-    Route("POST", "/api/models/alias", put_alias),
-    Route("GET", "/api/fallback/chains", list_chains),
-    Route("POST", "/api/fallback/chains", put_chain),
-    Route("DELETE", "/api/fallback/chains", delete_chain),
+    Route("GET", "/api/aliases", list_aliases, answer=Listing[AliasEntry]),
+    *(
+        Route(method, "/api/aliases", put_alias, body=AliasBody, answer=AliasEntry, statuses=(200, 201))
+        for method in ("POST", "PUT", "PATCH")
+    ),
+    Route("DELETE", "/api/aliases", delete_alias, query=AliasQuery, answer=DeletedAlias),
+    Route("GET", "/api/models/alias", list_aliases, answer=Listing[AliasEntry]),
+    Route("POST", "/api/models/alias", put_alias, body=AliasBody, answer=AliasEntry, statuses=(200, 201)),
+    Route("GET", "/api/fallback/chains", list_chains, answer=Listing[ChainEntry]),
+    Route("POST", "/api/fallback/chains", put_chain, body=ChainBody, answer=ChainEntry, statuses=(200, 201)),
+    Route("DELETE", "/api/fallback/chains", delete_chain, query=ChainQuery, answer=DeletedChain),
 )

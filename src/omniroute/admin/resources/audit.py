@@ -6,6 +6,15 @@ import msgspec
 
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.basis import Listing
+from omniroute.storage.audit import AuditRow
+
+
+class PageQuery(msgspec.Struct):
+    """``limit``: 1 to 1000; ``cursor``: from the page before."""
+
+    limit: int = 100
+    cursor: str | None = None
 
 
 async def read_audit_log(request: AdminRequest) -> Answer:
@@ -17,4 +26,4 @@ async def read_audit_log(request: AdminRequest) -> Answer:
     return listing([msgspec.structs.asdict(row) for row in page], str(page[-1].id) if len(rows) > limit else None)
 
 
-ROUTES = (Route("GET", "/api/compliance/audit-log", read_audit_log),)
+ROUTES = (Route("GET", "/api/compliance/audit-log", read_audit_log, query=PageQuery, answer=Listing[AuditRow]),)

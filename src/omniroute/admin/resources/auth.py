@@ -10,6 +10,7 @@ from omniroute import __version__
 from omniroute.admin.request import AdminRequest, Answer
 from omniroute.admin.routes import Route
 from omniroute.admin.sessions import clear_cookie, set_cookie
+from omniroute.admin.shapes.operating import Init, LoggedOut, PasswordChanged, SessionOpened
 from omniroute.core.errors import BadRequest, Conflict, Forbidden, Unauthorized
 from omniroute.routing.offer import usable_models
 from omniroute.routing.snapshot import Snapshot
@@ -118,9 +119,9 @@ def _example_model(snapshot: Snapshot) -> str:
 
 
 ROUTES = (
-    Route("GET", "/api/init", read_init, public=True),
-    Route("POST", "/api/init", first_password, public=True),
-    Route("POST", "/api/auth/login", login, public=True),
-    Route("POST", "/api/auth/logout", logout),
-    Route("PUT", "/api/auth/password", change_password),
+    Route("GET", "/api/init", read_init, public=True, answer=Init),
+    Route("POST", "/api/init", first_password, public=True, body=PasswordBody, answer=SessionOpened, statuses=(201,)),
+    Route("POST", "/api/auth/login", login, public=True, body=PasswordBody, answer=SessionOpened),
+    Route("POST", "/api/auth/logout", logout, answer=LoggedOut),
+    Route("PUT", "/api/auth/password", change_password, body=ChangeBody, answer=SessionOpened | PasswordChanged),
 )

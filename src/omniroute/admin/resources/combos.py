@@ -9,8 +9,12 @@ import msgspec
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.resources.providers import source_sentence
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.basis import Deleted, Listing
+from omniroute.admin.shapes.routing import Combo as ComboShape
+from omniroute.admin.shapes.routing import ComboChange, Strategy
 from omniroute.core import json
 from omniroute.core.errors import BadRequest, ConfigError, Conflict
+from omniroute.core.proxy_url import shown_proxy
 from omniroute.routing.combo import Combo, check_set, users_of
 from omniroute.routing.routes import checked_combo
 from omniroute.routing.strategies import registry
@@ -115,6 +119,7 @@ def view(request: AdminRequest, combo: Combo) -> dict[str, Any]:
         "fallback": [msgspec.to_builtins(step) for step in combo.fallback],
         "timeout": combo.timeout,
         "retries": combo.retries,
+        "proxy": None if combo.proxy is None else shown_proxy(combo.proxy),
         "source": combo.source,
         "read_only": combo.source != "stored",
         "problems": [sentence for what, sentence in snapshot.problems if what == f"combo {combo.name}"],
@@ -123,7 +128,15 @@ def view(request: AdminRequest, combo: Combo) -> dict[str, Any]:
 
 def _broken(row: ComboRow) -> dict[str, Any]:
     """A combo of the store that is not in force."""
-    empty: dict[str, Any] = {"strategy": None, "options": {}, "steps": [], "fallback": [], "timeout": None, "retries": None}
+    empty: dict[str, Any] = {
+        "strategy": None,
+        "options": {},
+        "steps": [],
+        "fallback": [],
+        "timeout": None,
+        "retries": None,
+        "proxy": None,
+    }
     return {
         **empty,
         **row.definition,
@@ -185,11 +198,11 @@ def _refuse_if_used(request: AdminRequest, name: str, verb: str) -> None:
 
 
 ROUTES = (
-    Route("GET", "/api/combos", list_combos),
-    Route("POST", "/api/combos", create_combo),
-    Route("GET", "/api/combos/{id}", read_combo),
-    Route("PUT", "/api/combos/{id}", update_combo),
-    Route("PATCH", "/api/combos/{id}", update_combo),
-    Route("DELETE", "/api/combos/{id}", delete_combo),
-    Route("GET", "/api/strategies", list_strategies),
+    Route("GET", "/api/combos", list_combos, answer=Listing[ComboShape]),
+    Route("POST", "/api/combos", create_combo, body=CreateBody, answer=ComboShape, statuses=(201,)),
+    Route("GET", "/api/combos/{id}", read_combo, answer=ComboShape),
+    Route("PUT", "/api/combos/{id}", update_combo, body=ComboChange, answer=ComboShape),
+    Route("PATCH", "/api/combos/{id}", update_combo, body=ComboChange, answer=ComboShape),
+    Route("DELETE", "/api/combos/{id}", delete_combo, answer=Deleted),
+    Route("GET", "/api/strategies", list_strategies, answer=Listing[Strategy]),
 )

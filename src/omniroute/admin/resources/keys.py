@@ -10,6 +10,8 @@ from msgspec import UNSET, UnsetType
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.resources.providers import source_sentence
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.basis import Listing
+from omniroute.admin.shapes.operating import Key, NewKey
 from omniroute.core.errors import BadRequest, ConfigError, Conflict
 from omniroute.core.proxy_url import checked_proxy, shown_proxy
 from omniroute.routing.snapshot import KeyGrant
@@ -52,6 +54,12 @@ class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
     proxy: str | UnsetType | None = UNSET
     expires_at: float | UnsetType | None = UNSET
     expires_in: float | UnsetType = UNSET
+
+
+class ListQuery(msgspec.Struct):
+    """``all``: the revoked ones too."""
+
+    all: bool = False
 
 
 async def list_keys(request: AdminRequest) -> Answer:
@@ -203,11 +211,11 @@ def _managed_view(grant: KeyGrant) -> dict[str, Any]:
 
 
 ROUTES = (
-    Route("GET", "/api/keys", list_keys),
-    Route("POST", "/api/keys", create_key),
-    Route("GET", "/api/keys/{id}", read_key),
-    Route("PUT", "/api/keys/{id}", update_key),
-    Route("PATCH", "/api/keys/{id}", update_key),
-    Route("DELETE", "/api/keys/{id}", revoke_key),
-    Route("POST", "/api/keys/{id}/rotate", rotate_key),
+    Route("GET", "/api/keys", list_keys, query=ListQuery, answer=Listing[Key]),
+    Route("POST", "/api/keys", create_key, body=CreateBody, answer=NewKey, statuses=(201,)),
+    Route("GET", "/api/keys/{id}", read_key, answer=Key),
+    Route("PUT", "/api/keys/{id}", update_key, body=UpdateBody, answer=Key),
+    Route("PATCH", "/api/keys/{id}", update_key, body=UpdateBody, answer=Key),
+    Route("DELETE", "/api/keys/{id}", revoke_key, answer=Key),
+    Route("POST", "/api/keys/{id}/rotate", rotate_key, answer=NewKey),
 )

@@ -8,6 +8,8 @@ import msgspec
 
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.basis import Listing
+from omniroute.admin.shapes.routing import RateLimits
 from omniroute.catalog.account import Account, AccountLimits
 from omniroute.core.errors import BadRequest, ConfigError
 from omniroute.core.proxy_url import checked_proxy
@@ -73,4 +75,4 @@ def proxy_given(proxy: str | None) -> str | None:
         raise BadRequest(error.message, param="proxy") from None
 
 
-ROUTES = (Route("GET", "/api/rate-limits", list_rate_limits),)
+ROUTES = (Route("GET", "/api/rate-limits", list_rate_limits, answer=Listing[RateLimits]),)

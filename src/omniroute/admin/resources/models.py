@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.accounts import CatalogueModel
+from omniroute.admin.shapes.basis import Listing
 from omniroute.catalog.schema import Model, Provider
 from omniroute.core.errors import BadRequest
+
+
+class CatalogueQuery(msgspec.Struct):
+    """``all``: of providers that are not connected too; ``provider``: an id or prefix; ``kind``: chat, embeddings, images …"""
+
+    all: bool = False
+    provider: str | None = None
+    kind: str | None = None
 
 
 async def read_catalog(request: AdminRequest) -> Answer:
@@ -50,4 +62,4 @@ def view(provider: Provider, model: Model, connected: bool) -> dict[str, Any]:
     }
 
 
-ROUTES = (Route("GET", "/api/models/catalog", read_catalog),)
+ROUTES = (Route("GET", "/api/models/catalog", read_catalog, query=CatalogueQuery, answer=Listing[CatalogueModel]),)

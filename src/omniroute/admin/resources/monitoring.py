@@ -5,6 +5,7 @@ from __future__ import annotations
 from omniroute import __version__
 from omniroute.admin.request import AdminRequest, Answer
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.operating import Health, Stopping
 
 METRICS = "/metrics"
 
@@ -40,7 +41,7 @@ async def shut_down(request: AdminRequest) -> Answer:
 
 
 ROUTES = (
-    Route("GET", "/api/monitoring/health", read_health),
-    Route("GET", METRICS, read_metrics),
-    Route("POST", "/api/shutdown", shut_down),
+    Route("GET", "/api/monitoring/health", read_health, answer=Health),
+    Route("GET", METRICS, read_metrics, media="text/plain"),
+    Route("POST", "/api/shutdown", shut_down, answer=Stopping, statuses=(202,)),
 )

@@ -7,6 +7,9 @@ from typing import Any
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.resources.models import view as model_view
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.accounts import Provider as ProviderShape
+from omniroute.admin.shapes.accounts import ProviderDetail
+from omniroute.admin.shapes.basis import Listing
 from omniroute.catalog.schema import Provider
 from omniroute.core.errors import NotFound
 from omniroute.routing.snapshot import Snapshot
@@ -61,6 +64,6 @@ def _view(provider: Provider, snapshot: Snapshot) -> dict[str, Any]:
 
 
 ROUTES = (
-    Route("GET", "/api/providers/catalogue", read_catalogue),
-    Route("GET", "/api/providers/catalogue/{provider}", read_provider),
+    Route("GET", "/api/providers/catalogue", read_catalogue, answer=Listing[ProviderShape]),
+    Route("GET", "/api/providers/catalogue/{provider}", read_provider, answer=ProviderDetail),
 )

@@ -8,6 +8,8 @@ import msgspec
 
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.accounts import DeletedModel
+from omniroute.admin.shapes.basis import Listing
 from omniroute.catalog.schema import Provider
 from omniroute.core.errors import BadRequest
 from omniroute.storage.models import CustomModelRow
@@ -34,6 +36,17 @@ class PutBody(msgspec.Struct, forbid_unknown_fields=True):
     vision: bool | None = None
     reasoning: bool | None = None
     price: PriceBody | None = None
+
+
+class ListQuery(msgspec.Struct):
+    """``provider``: an id or prefix."""
+
+    provider: str | None = None
+
+
+class DeleteQuery(msgspec.Struct):
+    provider: str
+    model_id: str
 
 
 async def list_models(request: AdminRequest) -> Answer:
@@ -93,7 +106,7 @@ def _view(row: CustomModelRow) -> dict[str, Any]:
 
 
 ROUTES = (
-    Route("GET", "/api/provider-models", list_models),
-    Route("POST", "/api/provider-models", put_model),
-    Route("DELETE", "/api/provider-models", delete_model),
+    Route("GET", "/api/provider-models", list_models, query=ListQuery, answer=Listing[CustomModelRow]),
+    Route("POST", "/api/provider-models", put_model, body=PutBody, answer=CustomModelRow, statuses=(201,)),
+    Route("DELETE", "/api/provider-models", delete_model, query=DeleteQuery, answer=DeletedModel),
 )

@@ -10,6 +10,8 @@ from msgspec import UNSET, UnsetType
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.resources.providers import checked_secret, source_sentence
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.accounts import Node
+from omniroute.admin.shapes.basis import Deleted, Listing
 from omniroute.catalog.nodes import ANY_MODEL, NodeSpec, parse_node
 from omniroute.catalog.schema import Provider
 from omniroute.core.errors import BadRequest, ConfigError, Conflict
@@ -242,10 +244,10 @@ def _from_file(provider: Provider, snapshot: Snapshot) -> dict[str, Any]:
 
 
 ROUTES = (
-    Route("GET", "/api/provider-nodes", list_nodes),
-    Route("POST", "/api/provider-nodes", create_node),
-    Route("GET", "/api/provider-nodes/{id}", read_node),
-    Route("PUT", "/api/provider-nodes/{id}", update_node),
-    Route("PATCH", "/api/provider-nodes/{id}", update_node),
-    Route("DELETE", "/api/provider-nodes/{id}", delete_node),
+    Route("GET", "/api/provider-nodes", list_nodes, answer=Listing[Node]),
+    Route("POST", "/api/provider-nodes", create_node, body=CreateBody, answer=Node, statuses=(201,)),
+    Route("GET", "/api/provider-nodes/{id}", read_node, answer=Node),
+    Route("PUT", "/api/provider-nodes/{id}", update_node, body=UpdateBody, answer=Node),
+    Route("PATCH", "/api/provider-nodes/{id}", update_node, body=UpdateBody, answer=Node),
+    Route("DELETE", "/api/provider-nodes/{id}", delete_node, answer=Deleted),
 )

@@ -13,6 +13,9 @@ from omniroute.admin.resources.limits import MODELS, changed_limits, limits_view
 from omniroute.admin.resources.models import view as model_view
 from omniroute.admin.resources.provider_catalogue import needs_key
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.accounts import Account as AccountShape
+from omniroute.admin.shapes.accounts import AccountTest, CatalogueModel
+from omniroute.admin.shapes.basis import Deleted, Listing
 from omniroute.catalog.account import NO_LIMITS, Account
 from omniroute.catalog.environment import fill_url_vars
 from omniroute.catalog.schema import Provider, Tier
@@ -344,12 +347,12 @@ def _state(provider_id: str, snapshot: Snapshot, enabled: bool, last_error: str 
 
 
 ROUTES = (
-    Route("GET", "/api/providers", list_accounts),
-    Route("POST", "/api/providers", create_account),
-    Route("GET", "/api/providers/{id}", read_account),
-    Route("PUT", "/api/providers/{id}", update_account),
-    Route("PATCH", "/api/providers/{id}", update_account),
-    Route("DELETE", "/api/providers/{id}", delete_account),
-    Route("POST", "/api/providers/{id}/test", test_account),
-    Route("GET", "/api/providers/{id}/models", list_account_models),
+    Route("GET", "/api/providers", list_accounts, answer=Listing[AccountShape]),
+    Route("POST", "/api/providers", create_account, body=CreateBody, answer=AccountShape, statuses=(201,)),
+    Route("GET", "/api/providers/{id}", read_account, answer=AccountShape),
+    Route("PUT", "/api/providers/{id}", update_account, body=UpdateBody, answer=AccountShape),
+    Route("PATCH", "/api/providers/{id}", update_account, body=UpdateBody, answer=AccountShape),
+    Route("DELETE", "/api/providers/{id}", delete_account, answer=Deleted),
+    Route("POST", "/api/providers/{id}/test", test_account, answer=AccountTest),
+    Route("GET", "/api/providers/{id}/models", list_account_models, answer=Listing[CatalogueModel]),
 )

@@ -9,6 +9,8 @@ import msgspec
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.resources.limits import account_names
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.basis import Listing
+from omniroute.admin.shapes.routing import Quota
 from omniroute.catalog.account import Account
 from omniroute.routing.counting import next_reset
 from omniroute.routing.quota import Window
@@ -66,4 +68,4 @@ def _untouched(account: Account, known: tuple[Window, ...], now: float) -> list[
     ]
 
 
-ROUTES = (Route("GET", "/api/quotas", list_quotas),)
+ROUTES = (Route("GET", "/api/quotas", list_quotas, answer=Listing[Quota]),)

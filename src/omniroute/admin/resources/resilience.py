@@ -10,6 +10,9 @@ from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.resources.limits import account_names
 from omniroute.admin.resources.settings import update_settings
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.basis import Listing
+from omniroute.admin.shapes.operating import SettingsChanged
+from omniroute.admin.shapes.routing import Reset, Resilience, WarmSession
 from omniroute.catalog.account import Account
 from omniroute.core.errors import BadRequest
 from omniroute.core.settings import SETTINGS, suggestion
@@ -27,6 +30,12 @@ class ResetBody(msgspec.Struct, forbid_unknown_fields=True):
     provider: str | None = None
     account: str | None = None
     model: str | None = None
+
+
+class SessionsQuery(msgspec.Struct):
+    """``limit``: 1 to 1000."""
+
+    limit: int = 100
 
 
 async def read_resilience(request: AdminRequest) -> Answer:
@@ -124,9 +133,9 @@ def _breaker(request: AdminRequest, provider_id: str, state: dict[str, Any]) -> 
 
 
 ROUTES = (
-    Route("GET", "/api/resilience", read_resilience),
-    Route("PUT", "/api/resilience", update_resilience),
-    Route("PATCH", "/api/resilience", update_resilience),
-    Route("POST", "/api/resilience/reset", reset),
-    Route("GET", "/api/sessions", list_sessions),
+    Route("GET", "/api/resilience", read_resilience, answer=Resilience),
+    Route("PUT", "/api/resilience", update_resilience, body=dict[str, Any], answer=SettingsChanged),
+    Route("PATCH", "/api/resilience", update_resilience, body=dict[str, Any], answer=SettingsChanged),
+    Route("POST", "/api/resilience/reset", reset, body=ResetBody, answer=Reset),
+    Route("GET", "/api/sessions", list_sessions, query=SessionsQuery, answer=Listing[WarmSession]),
 )

@@ -11,6 +11,9 @@ from msgspec import UNSET, UnsetType
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.resources.providers import source_sentence
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.accounts import AccountRouting, RoutedProvider
+from omniroute.admin.shapes.basis import Listing
+from omniroute.admin.shapes.routing import DryRun
 from omniroute.catalog.schema import Provider, Tier
 from omniroute.core.errors import BadRequest, ConfigError, Conflict, NotFound
 from omniroute.routing.facts import Capability, Facts
@@ -139,8 +142,8 @@ def _provider(request: AdminRequest, provider: Provider) -> dict[str, Any]:
 
 
 ROUTES = (
-    Route("POST", "/api/routing/preview", preview_route),
-    Route("GET", "/api/routing/providers", list_providers),
-    Route("PATCH", "/api/routing/providers/{id}", update_provider),
-    Route("PATCH", "/api/routing/accounts/{id}", update_account),
+    Route("POST", "/api/routing/preview", preview_route, body=PreviewBody, answer=DryRun),
+    Route("GET", "/api/routing/providers", list_providers, answer=Listing[RoutedProvider]),
+    Route("PATCH", "/api/routing/providers/{id}", update_provider, body=ProviderBody, answer=RoutedProvider),
+    Route("PATCH", "/api/routing/accounts/{id}", update_account, body=AccountBody, answer=AccountRouting),
 )

@@ -6,6 +6,9 @@ from typing import Any
 
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.basis import Listing
+from omniroute.admin.shapes.operating import Setting as SettingShape
+from omniroute.admin.shapes.operating import SettingsChanged
 from omniroute.core.errors import BadRequest, ConfigError, Conflict
 from omniroute.core.loopback import is_loopback
 from omniroute.core.settings import SETTINGS, Setting, parse, suggestion
@@ -76,7 +79,7 @@ def _where(request: AdminRequest, setting: Setting, origin: str) -> str:
 
 
 ROUTES = (
-    Route("GET", "/api/settings", list_settings),
-    Route("PUT", "/api/settings", update_settings),
-    Route("PATCH", "/api/settings", update_settings),
+    Route("GET", "/api/settings", list_settings, answer=Listing[SettingShape]),
+    Route("PUT", "/api/settings", update_settings, body=dict[str, Any], answer=SettingsChanged),
+    Route("PATCH", "/api/settings", update_settings, body=dict[str, Any], answer=SettingsChanged),
 )

@@ -8,6 +8,7 @@ import msgspec
 
 from omniroute.admin.request import AdminRequest, Answer
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.operating import Explanation
 
 
 class ExplainRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,4 +25,4 @@ async def explain(request: AdminRequest) -> Answer:
     return Answer(request.services.explain(asked.format, asked.body, asked.model))
 
 
-ROUTES = (Route("POST", "/api/translator/explain", explain),)
+ROUTES = (Route("POST", "/api/translator/explain", explain, body=ExplainRequest, answer=Explanation),)

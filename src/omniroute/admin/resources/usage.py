@@ -8,10 +8,45 @@ import msgspec
 
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.routes import Route
+from omniroute.admin.shapes.basis import Listing
 from omniroute.core.errors import BadRequest
-from omniroute.storage.usage import FILTERS
+from omniroute.core.ledger import LedgerRow
+from omniroute.storage.usage import FILTERS, UsageTotals
 
 _OWN = frozenset({"since", "until", "limit", "cursor", "group_by"})
+
+
+class UsageFilters(msgspec.Struct, kw_only=True):
+    """``since`` and ``until`` in unix seconds; the others are what a row has to equal."""
+
+    since: float | None = None
+    until: float | None = None
+    request_id: str | None = None
+    key_id: str | None = None
+    account_id: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    combo: str | None = None
+    client_format: str | None = None
+    upstream_format: str | None = None
+    status: int | None = None
+    outcome: str | None = None
+    error_kind: str | None = None
+    session_id: str | None = None
+    agent_id: str | None = None
+
+
+class HistoryQuery(UsageFilters, kw_only=True):
+    """``limit``: 1 to 1000; ``cursor``: from the page before."""
+
+    limit: int = 100
+    cursor: str | None = None
+
+
+class TotalsQuery(UsageFilters, kw_only=True):
+    """``group_by``: a filter, ``day`` or ``hour`` (UTC)."""
+
+    group_by: str | None = None
 
 
 async def read_history(request: AdminRequest) -> Answer:
@@ -50,6 +85,6 @@ def _filters(request: AdminRequest) -> dict[str, Any]:
 
 
 ROUTES = (
-    Route("GET", "/api/usage/history", read_history),
-    Route("GET", "/api/usage/totals", read_totals),
+    Route("GET", "/api/usage/history", read_history, query=HistoryQuery, answer=Listing[LedgerRow]),
+    Route("GET", "/api/usage/totals", read_totals, query=TotalsQuery, answer=Listing[UsageTotals]),
 )
