@@ -18,6 +18,7 @@ cdef class GeminiDecoder(Decoder):
     cdef int text                   # index of the open block of that kind, -1
     cdef int thinking
     cdef int stop_word              # events.Stop of the upstream
+    cdef bint enveloped             # chunks stand in the member "response" of another object
     cdef bint begun
     cdef bint spoiled               # the finish reason speaks of an answer that could not be made
     cdef Buffer spoken_text         # the open text block as plain text: citations count its bytes

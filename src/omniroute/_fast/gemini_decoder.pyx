@@ -27,9 +27,10 @@ from omniroute._fast.usage cimport read_gemini_usage
 cdef class GeminiDecoder(Decoder):
     """Reads the stream of a Gemini upstream."""
 
-    def __cinit__(self):
+    def __cinit__(self, *, bint enveloped=False):
         self.calls = Calls()
         self.text = self.thinking = -1
+        self.enveloped = enveloped
 
     def __dealloc__(self):
         release(&self.spoken_text)
@@ -46,7 +47,7 @@ cdef class GeminiDecoder(Decoder):
         cdef Walk walk
         if p == end:
             return SKIPPED
-        behind = read_chunk(p, end, &chunk)
+        behind = read_chunk(p, end, self.enveloped, &chunk)
         if behind != NULL and skip_space(behind, end) == end:
             self._chunk(&chunk)
             return TAKEN
@@ -59,7 +60,7 @@ cdef class GeminiDecoder(Decoder):
             return SKIPPED
         enter(&walk, &list)
         while next_item(&walk, &item):
-            if read_chunk(item.p, item.end, &chunk) != NULL:
+            if read_chunk(item.p, item.end, self.enveloped, &chunk) != NULL:
                 self._chunk(&chunk)
             else:
                 self.skipped += 1

@@ -132,29 +132,56 @@ cdef inline void read_candidates(Walk *walk, Chunk *chunk) noexcept nogil:
     leave(walk, &inner)
 
 
-cdef inline const char *read_chunk(const char *p, const char *end, Chunk *chunk) noexcept nogil:
+cdef inline void read_members(Walk *walk, Chunk *chunk) noexcept nogil:
+    """Take the members of the object that ``walk`` has entered; ``walk.failed`` if it is none."""
+    cdef Member member
+    while next_key(walk, &member):
+        if key_is(&member, b"candidates") and walk.p[0] == c'[':
+            read_candidates(walk, chunk)
+        else:
+            read_member(walk, &member, chunk)
+
+
+cdef inline void read_member(Walk *walk, Member *member, Chunk *chunk) noexcept nogil:
+    """Take the member whose value is at the walk's position, and pass it. ``candidates`` is not among them."""
+    if not measure(walk, &member.value):
+        return
+    if key_is(member, b"usageMetadata"):
+        chunk.usage = member.value
+    elif key_is(member, b"promptFeedback"):
+        chunk.feedback = member.value
+    elif key_is(member, b"modelVersion"):
+        chunk.model = member.value
+    elif key_is(member, b"responseId"):
+        chunk.id = member.value
+    elif key_is(member, b"error"):
+        chunk.error = member.value
+
+
+cdef inline void read_envelope(Walk *walk, Chunk *chunk) noexcept nogil:
+    """The same where the chunk itself stands in the member ``response``; errors stand beside it."""
+    cdef Walk inner
+    cdef Member member
+    while next_key(walk, &member):
+        if key_is(&member, b"response") and walk.p[0] == c'{':
+            enter_at(&inner, walk.p, walk.end)
+            read_members(&inner, chunk)
+            leave(walk, &inner)
+        else:
+            read_member(walk, &member, chunk)
+
+
+cdef inline const char *read_chunk(const char *p, const char *end, bint enveloped, Chunk *chunk) noexcept nogil:
     """Find the parts of a chunk in one pass; the byte behind it, NULL if it is not a JSON object."""
     cdef Walk walk
-    cdef Member member
     memset(chunk, 0, sizeof(Chunk))
     if p[0] != c'{':
         return NULL
     enter_at(&walk, p, end)
-    while next_key(&walk, &member):
-        if key_is(&member, b"candidates") and walk.p[0] == c'[':
-            read_candidates(&walk, chunk)
-        elif not measure(&walk, &member.value):
-            return NULL
-        elif key_is(&member, b"usageMetadata"):
-            chunk.usage = member.value
-        elif key_is(&member, b"promptFeedback"):
-            chunk.feedback = member.value
-        elif key_is(&member, b"modelVersion"):
-            chunk.model = member.value
-        elif key_is(&member, b"responseId"):
-            chunk.id = member.value
-        elif key_is(&member, b"error"):
-            chunk.error = member.value
+    if enveloped:
+        read_envelope(&walk, chunk)
+    else:
+        read_members(&walk, chunk)
     if walk.failed:
         return NULL
     chunk.body.p = p
