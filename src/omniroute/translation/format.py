@@ -48,6 +48,11 @@ class StreamMeta(msgspec.Struct, frozen=True, kw_only=True):
     array: bool = False
     think_tags: bool = False
 
+    @property
+    def rewrites(self) -> bool:
+        """The answer has to be written anew, even between equal formats."""
+        return self.think_tags or bool(self.tool_names)
+
     def named(self, prefix: str) -> StreamMeta:
         """The same with an id of the dialect's own look: ``prefix`` in place of our ``req_``."""
         if self.id.startswith(prefix):

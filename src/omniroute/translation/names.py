@@ -12,6 +12,7 @@ from hashlib import sha256
 _ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _NINE = re.compile(r"[A-Za-z0-9]{9}\Z")
 _NOT_FIRST = tuple("0123456789-")
+_OUR_PREFIX = "own_"
 _NAME_ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -86,12 +87,18 @@ def legal_name(original: str, limit: int, salt: str = "", *, letter_first: bool 
     return f"{head}_{_digest(salt + original)[:8]}"
 
 
-class ToolNames:
-    """The client's tool names ↔ the names sent upstream, for one request."""
+def is_reserved(name: str, reserved: tuple[str, ...]) -> bool:
+    """``name`` is one of ``reserved``, or begins like one that ends in ``*``."""
+    return any(name == word or (word.endswith("*") and name.startswith(word[:-1])) for word in reserved)
 
-    def __init__(self, limit: int, *, letter_first: bool = False) -> None:
+
+class ToolNames:
+    """The client's tool names ↔ the names sent upstream, for one request. ``reserved``: names the upstream keeps for itself."""
+
+    def __init__(self, limit: int, *, letter_first: bool = False, reserved: tuple[str, ...] = ()) -> None:
         self._limit = limit
         self._letter_first = letter_first
+        self._reserved = reserved
         self._sent: dict[str, str] = {}
         self._taken: set[str] = set()
 
@@ -117,7 +124,8 @@ class ToolNames:
         return candidate
 
     def _legal(self, name: str, salt: str = "") -> str:
-        return legal_name(name, self._limit, salt, letter_first=self._letter_first)
+        wanted = f"{_OUR_PREFIX}{name}" if self._reserved and is_reserved(name, self._reserved) else name
+        return legal_name(wanted, self._limit, salt, letter_first=self._letter_first)
 
     def restore(self) -> dict[str, str]:
         """Names sent upstream → the client's own, only those that differ."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from omniroute.ir.caps import Profile
+from omniroute.ir.caps import Profile, Quirks
 from omniroute.ir.request import ChatRequest, Message, Part, Text, Thinking, Tool, ToolResult
 from omniroute.translation.format import registry
 from omniroute.translation.hosted_search import carry_search
@@ -44,7 +44,7 @@ def normalise(request: ChatRequest, profile: Profile, target: str, *, ops: Ops =
     """
     rules = registry()[target].rules
     request = carry_search(request, target, profile.quirks, ops)
-    names = ToolNames(rules.name_limit, letter_first=rules.name_letter_first)
+    names = ToolNames(rules.name_limit, letter_first=rules.name_letter_first, reserved=profile.quirks.reserved_names)
     tools, choice = fit_tools(request, target, rules, profile.quirks, names, ops)
     if request.origin != target and request.extra:
         for key in request.extra:
@@ -54,6 +54,7 @@ def normalise(request: ChatRequest, profile: Profile, target: str, *, ops: Ops =
     system, turns = _conversation(request, target, profile, rules, names, ops)
     request = _with_thought(request, turns, profile, rules, ops)
     request = fit_response_format(replace(request, system=system, messages=tuple(turns)), profile, rules, ops)
+    request = _opened(request, profile.quirks, ops)
     return Normalised(_limit_marks(request, rules, ops), names.restore())
 
 
@@ -106,6 +107,19 @@ def _with_thought(request: ChatRequest, turns: list[Message], profile: Profile, 
                 note(ops, "thinking-sampling", "dropped", field)
                 changes[field] = None
     return replace(request, **changes)
+
+
+def _opened(request: ChatRequest, quirks: Quirks, ops: Ops) -> ChatRequest:
+    """The system text that the endpoint insists on, in front of the client's own or where there is none."""
+    system = request.system
+    if quirks.instructions is not None and not system:
+        system = (Text(text=quirks.instructions),)
+    if quirks.preamble is not None and (not system or system[0].text != quirks.preamble):
+        system = (Text(text=quirks.preamble), *system)
+    if system is request.system:
+        return request
+    note(ops, "preamble", "synthesised", "system")
+    return replace(request, system=system)
 
 
 def _limit_marks(request: ChatRequest, rules: Rules, ops: Ops) -> ChatRequest:

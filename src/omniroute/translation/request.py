@@ -8,9 +8,11 @@ import msgspec
 from msgspec.structs import replace
 
 from omniroute._fast.envelope import Envelope, scan
+from omniroute.core import json
 from omniroute.ir.caps import Profile
 from omniroute.ir.request import ChatRequest
 from omniroute.translation.format import Format
+from omniroute.translation.names import is_reserved
 from omniroute.translation.normalise import normalise
 from omniroute.translation.ops import Action, Ops, note
 from omniroute.translation.quirks import top_level_changes
@@ -54,7 +56,7 @@ def translate_request(
     ``request`` is the body as :func:`read_request` gives it, if that was done before; ``recall`` finds reasoning of earlier
     answers of this target.
     """
-    if client.name == upstream.name:
+    if client.name == upstream.name and not _names_collide(envelope, client, profile):
         return _spliced(envelope, client, profile, stream, ops, recall)
     if request is None:
         request = read_request(envelope, client, model=model, stream=stream)
@@ -72,6 +74,21 @@ def translate_request(
         include_usage=request.include_usage,
         stream=request.stream,
     )
+
+
+def _names_collide(envelope: Envelope, client: Format, profile: Profile) -> bool:
+    """Some tool has a name that the endpoint keeps for its own client, and this is another one: names must be mapped and back."""
+    quirks = profile.quirks
+    raw = envelope.raw("tools") if quirks.reserved_names and envelope.tools else None
+    if raw is None:
+        return False
+    system = envelope.raw("system") or b""
+    own = (*client.rules.private_system, *((quirks.preamble,) if quirks.preamble is not None else ()))
+    if any(json.dumps(word)[:-1] in system for word in own):
+        return False
+    tools = json.loads(raw)
+    names = [tool.get("name") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    return any(isinstance(name, str) and is_reserved(name, quirks.reserved_names) for name in names)
 
 
 def read_request(envelope: Envelope, client: Format, *, model: str | None = None, stream: bool | None = None) -> ChatRequest:

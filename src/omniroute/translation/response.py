@@ -41,7 +41,7 @@ def translate_answer(body: bytes, client: Format, upstream: Format, meta: Stream
     response = _read(body, upstream, meta)
     if client.name == upstream.inner and upstream.unwrap is not None and not meta.tool_names and not meta.think_tags:
         body = upstream.unwrap(body)
-    elif client.name != upstream.name or meta.think_tags:
+    elif client.name != upstream.name or meta.rewrites:
         body = client.encode_response(response, meta.named(client.id_prefix))
     return Answer(body=body, response=response)
 
@@ -152,7 +152,7 @@ def stream_as_answer(collector: Collector, bridge: Bridge, client: Format, upstr
         stop_sequence=collector.stop_sequence or None,
     )
     body = None
-    if client.name == upstream.name and client.gathered is not None and not meta.think_tags:
+    if client.name == upstream.name and client.gathered is not None and not meta.rewrites:
         body = client.gathered(collector.last_extra)
     if body is None:
         body = client.encode_response(response, _shown(meta, response, client))

@@ -47,7 +47,7 @@ def bridge_for(
     """A fresh bridge for one answer. ``hide_usage``: between equal formats, leave out usage the client did not ask for.
 
     ``through``: filters that see the events of the answer."""
-    same = client.name == upstream.name and not meta.think_tags
+    same = client.name == upstream.name and not meta.rewrites
     encoder = None if same else client.encoder(meta.named(client.id_prefix))
     if meta.think_tags:
         through = (ThinkTags(), *through)

@@ -22,6 +22,8 @@ def adjust(envelope: Envelope, profile: Profile) -> Changes:
     _tool_choice(envelope, quirks, changes)
     if quirks.system_role is not None:
         _system_role(envelope, quirks.system_role, changes)
+    if quirks.message_drop:
+        _message_fields(envelope, quirks.message_drop, changes)
     return changes
 
 
@@ -85,3 +87,20 @@ def _system_role(envelope: Envelope, role: str, changes: Changes) -> None:
         message["role"] = role
     if found:
         changes["messages"] = json.dumps(messages)
+
+
+def _message_fields(envelope: Envelope, unwanted: tuple[str, ...], changes: Changes) -> None:
+    """Fields of messages that the endpoint refuses left out; messages are parsed only if one occurs."""
+    raw = changes.get("messages") or envelope.raw("messages")
+    if raw is None or not any(f'"{key}"'.encode() in raw for key in unwanted):
+        return
+    messages = json.loads(raw)
+    if not isinstance(messages, list):
+        return
+    dropped = frozenset(unwanted)
+    kept = [
+        {key: value for key, value in message.items() if key not in dropped} if isinstance(message, dict) else message
+        for message in messages
+    ]
+    if kept != messages:
+        changes["messages"] = json.dumps(kept)

@@ -6,8 +6,9 @@ from typing import Any
 
 from omniroute._fast.envelope import Envelope
 from omniroute.core import json
-from omniroute.ir.caps import Profile
+from omniroute.ir.caps import Profile, Quirks
 from omniroute.translation.formats.openai_responses.rules import NAME
+from omniroute.translation.formats.openai_responses.stateless import stateless_items
 from omniroute.translation.formats.openai_responses.summaries import as_message, summary_of
 from omniroute.translation.quirks import Changes, sampling_changes
 from omniroute.translation.read import lenient_object
@@ -18,17 +19,55 @@ _SAMPLING = ("temperature", "top_p", "top_logprobs")
 
 
 def adjust(envelope: Envelope, profile: Profile) -> Changes:
-    """The model's upstream name, the sampling quirks, and reasoning of other vendors taken out; nothing else is touched."""
+    """The model's upstream name, the quirks, and reasoning of other vendors taken out; nothing else is touched."""
+    quirks = profile.quirks
     changes: Changes = {"model": json.dumps(profile.model)}
-    changes.update(sampling_changes(envelope, profile.quirks, _SAMPLING, None))
+    changes.update(sampling_changes(envelope, quirks, _SAMPLING, None))
     raw = envelope.raw("input")
-    if raw is not None and PREFIX.encode() in raw:
+    if raw is not None and (PREFIX.encode() in raw or _bears_on(quirks, raw)):
         items = json.loads(raw)
-        if isinstance(items, list):
-            kept = [shown for item in items if (shown := _readable(item)) is not None]
-            if kept != items:
-                changes["input"] = json.dumps(kept)
+        kept = _fitted(items, quirks)
+        if kept != items:
+            changes["input"] = json.dumps(kept)
+    if quirks.instructions is not None and envelope.raw("instructions") in (None, b"null", b'""'):
+        changes["instructions"] = json.dumps(quirks.instructions)
+    if quirks.tool_types:
+        _rename_tools(envelope, quirks, changes)
     return changes
+
+
+def _bears_on(quirks: Quirks, raw: bytes) -> bool:
+    """The quirks say something about these items."""
+    return quirks.stored_items is False or (quirks.system_role == "developer" and b'"system"' in raw)
+
+
+def _fitted(items: Any, quirks: Quirks) -> Any:
+    if isinstance(items, list):
+        items = [shown for item in items if (shown := _readable(item)) is not None]
+        if quirks.system_role is not None:
+            items = [_spoken(item, quirks.system_role) for item in items]
+    return stateless_items(items) if quirks.stored_items is False else items
+
+
+def _spoken(item: Any, role: str) -> Any:
+    """System text under the role word the endpoint knows."""
+    if not isinstance(item, dict) or item.get("type", "message") != "message":
+        return item
+    return {**item, "role": role} if item.get("role") in ("system", "developer") else item
+
+
+def _rename_tools(envelope: Envelope, quirks: Quirks, changes: Changes) -> None:
+    raw = envelope.raw("tools")
+    if raw is None or not any(f'"{old}'.encode() in raw for old in quirks.tool_types):
+        return
+    tools = json.loads(raw)
+    found = False
+    for tool in tools if isinstance(tools, list) else ():
+        kind = tool.get("type") if isinstance(tool, dict) else None
+        if isinstance(kind, str) and kind in quirks.tool_types:
+            tool["type"], found = quirks.tool_types[kind], True
+    if found:
+        changes["tools"] = json.dumps(tools)
 
 
 def _readable(item: Any) -> Any:
