@@ -150,7 +150,7 @@ DIALECTS: Mapping[str, Dialect] = {
             token="/api/oauth/token",
             lies=True,
             lifetime=900,
-            headers=("x-msh-platform", "x-msh-version", "x-msh-device-id", "x-msh-device-name", "x-msh-device-model"),
+            headers=("x-msh-platform", "x-msh-device-id", "x-msh-device-name", "x-msh-device-model"),
         ),
         Dialect(provider="kilocode", style="kilo", device="/api/device-auth/codes", interval=None),
         Dialect(

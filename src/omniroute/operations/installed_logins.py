@@ -1,0 +1,193 @@
+"""Logins that other programs keep on this machine. Their files are only ever read, where the catalogue says, and when asked."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from omniroute.catalog.oauth import LoginFile, System
+from omniroute.catalog.schema import Provider
+from omniroute.core import json
+from omniroute.core.errors import Conflict, NotFound, RequestError
+
+_MAX_JSON = 1024 * 1024
+_VARIABLE = re.compile(r"\{([A-Za-z_]+)\}")
+_WORD = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class InstalledLogin(msgspec.Struct, frozen=True, kw_only=True):
+    """A login found in a file. ``source`` is the path as the catalogue writes it, ``path`` where it is here.
+
+    ``fields``: our field → its text (``access``, ``refresh``, ``expires_at``, facts …); credentials are among them, so none is shown.
+    """
+
+    provider: str
+    source: str
+    path: str
+    fields: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"InstalledLogin({self.provider}, {self.source})"
+
+    __str__ = __repr__
+
+
+class UnreadableLogin(Conflict):
+    """A login file is there and cannot be used; the message says why, without what it holds."""
+
+    code = "login_file_unreadable"
+
+
+class InstalledLogins:
+    """Finds and reads them. ``environ``, ``home`` and ``system`` are this machine's unless a test says otherwise.
+
+    Everything here blocks on the disk: call it in a thread from an event loop.
+    """
+
+    def __init__(self, environ: Mapping[str, str], home: Path | None = None, system: System | None = None) -> None:
+        self._environ = environ
+        self._home = Path.home() if home is None else home
+        self._system = this_system() if system is None else system
+
+    def found(self, providers: Iterable[Provider]) -> list[InstalledLogin]:
+        """Every login of ``providers`` that can be read; files that are missing, locked or strange are passed over."""
+        logins = []
+        for provider in providers:
+            for source in self._sources(provider):
+                try:
+                    logins.append(self.read(provider, source))
+                except (NotFound, UnreadableLogin):
+                    continue  # looking around is no attempt: whoever asks for this file by name hears why
+        return logins
+
+    def read(self, provider: Provider, source: str) -> InstalledLogin:
+        """The login of one file. NotFound when there is no such file or no login in it, UnreadableLogin when it cannot be read."""
+        files = self._sources(provider).get(source)
+        if not files:
+            raise NotFound(f"{provider.name} has no login file {source!r} on this system", code="unknown_login_file")
+        problem: RequestError | None = None
+        for file in files:  # the same file may be known in an older shape as well
+            path = self._path(file, {})
+            if path is None:
+                continue
+            try:
+                fields = self._fields(file, path)
+            except (NotFound, UnreadableLogin) as error:
+                problem = problem or error
+                continue
+            return InstalledLogin(provider=provider.id, source=source, path=str(path), fields=fields)
+        raise problem or NotFound(f"the folder of {source} is not known here", code="unknown_login_file")
+
+    def _sources(self, provider: Provider) -> dict[str, list[LoginFile]]:
+        found: dict[str, list[LoginFile]] = {}
+        for way in provider.oauth.ways() if provider.oauth is not None else ():
+            for file in way.files:
+                if not file.systems or self._system in file.systems:
+                    found.setdefault(file.path, []).append(file)
+        return found
+
+    def _fields(self, file: LoginFile, path: Path) -> dict[str, str]:
+        fields = _read(file, path)
+        if not fields.get("access") and not fields.get("refresh"):
+            raise NotFound(f"{path} holds no login", code="no_login_in_file")
+        for other in file.beside:
+            beside = self._path(other, fields)
+            if beside is None or not beside.is_file():
+                continue
+            fields = {**_read(other, beside), **fields}
+        return fields
+
+    def _path(self, file: LoginFile, fields: Mapping[str, str]) -> Path | None:
+        """Where the file would be; None when a variable of its path is not set, or a part of its name is no plain word."""
+        known: dict[str, str] = {name: value for name, value in fields.items() if _WORD.fullmatch(value)}
+        words = {name: known.get(name) or self._environ.get(name) for name in _VARIABLE.findall(file.path)}
+        if not all(words.values()):
+            return None
+        text = _VARIABLE.sub(lambda match: words[match[1]] or "", file.path)
+        path = self._home / text[2:] if text.startswith("~/") else Path(text)
+        folder = self._environ.get(file.folder_env, "") if file.folder_env is not None else ""
+        return Path(folder) / path.name if folder else path
+
+
+def this_system() -> System:
+    """The word of the catalogue for the system we run on; everything that is neither macOS nor Windows counts as Linux."""
+    if sys.platform == "darwin":
+        return "macos"
+    return "windows" if sys.platform == "win32" else "linux"
+
+
+def _read(file: LoginFile, path: Path) -> dict[str, str]:
+    try:
+        return _from_sqlite(file, path) if file.kind == "sqlite" else _from_json(file, path)
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}", code="unknown_login_file") from None
+    except (OSError, sqlite3.Error) as error:
+        raise UnreadableLogin(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _from_json(file: LoginFile, path: Path) -> dict[str, str]:
+    with path.open("rb") as stream:
+        data = stream.read(_MAX_JSON + 1)
+    if len(data) > _MAX_JSON:
+        raise UnreadableLogin(f"{path} is too large to be a login file")
+    try:
+        whole = json.loads(data)
+    except json.JSONDecodeError:
+        raise UnreadableLogin(f"{path} is not valid JSON") from None
+    found = {name: _at(whole, pointer) for name, pointer in file.fields.items()}
+    return {name: text for name, value in found.items() if (text := _text(value)) is not None}
+
+
+def _from_sqlite(file: LoginFile, path: Path) -> dict[str, str]:
+    """Values of the ``ItemTable``. A program that has the file open is not disturbed: nothing is locked or written."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    rows: dict[str, Any] = {}
+    for uri in _sqlite_uris(path):
+        try:
+            with closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as connection:
+                marks = ",".join("?" * len(file.fields))
+                query = f"SELECT key, value FROM ItemTable WHERE key IN ({marks})"  # noqa: S608 - marks are question marks
+                rows = dict(connection.execute(query, list(file.fields.values())))
+            break
+        except sqlite3.OperationalError:
+            if "immutable" in uri:
+                raise
+    return {name: text for name, key in file.fields.items() if (text := _text(rows.get(key))) is not None}
+
+
+def _sqlite_uris(path: Path) -> Iterator[str]:
+    """Read only; where the journal's shared memory cannot be made for that, the file as it stands."""
+    name = quote(str(path))
+    yield f"file:{name}?mode=ro"
+    yield f"file:{name}?mode=ro&immutable=1"
+
+
+def _at(value: Any, pointer: str) -> Any:
+    """The member that a JSON pointer (RFC 6901) leads to; None where it leads nowhere."""
+    for part in pointer.split("/")[1:]:
+        word = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict):
+            value = value.get(word)
+        elif isinstance(value, list) and word.isdigit() and int(word) < len(value):
+            value = value[int(word)]
+        else:
+            return None
+    return value
+
+
+def _text(value: Any) -> str | None:
+    """A value as text; None for what is empty, a yes or no, or has an inside."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return str(value).strip() or None
