@@ -78,7 +78,9 @@ class Kiro:
                 case ToolCall():
                     call = {"toolUseId": block.id or f"tooluse_{number}", "name": block.name}
                     events.append(event("toolUseEvent", call))
-                    events += [event("toolUseEvent", {**call, "input": part}) for part in pieces(arguments_of(block), script.chunk)]
+                    events += [
+                        event("toolUseEvent", {**call, "input": part}) for part in pieces(arguments_of(block), script.chunk)
+                    ]
                     events.append(event("toolUseEvent", {**call, "stop": True}))
         events.append(event("meteringEvent", {"unit": "credit", "unitPlural": "credits", "usage": 0.12}))
         events.append(event("contextUsageEvent", {"contextUsagePercentage": 3.25}))
@@ -98,9 +100,10 @@ class Kiro:
 
     def error(self, script: Script) -> dict[str, Any]:
         """The body of an error answer."""
-        return {"__type": script.error_type or _KINDS.get(script.status, "InternalServerException"), "message": script.message} | (
-            {"reason": script.code} if script.code else {}
-        )
+        return {
+            "__type": script.error_type or _KINDS.get(script.status, "InternalServerException"),
+            "message": script.message,
+        } | ({"reason": script.code} if script.code else {})
 
     def error_event(self, script: Script) -> bytes:
         return exception(script.error_type or _KINDS.get(script.status, "ThrottlingException"), script.message, script.code)

@@ -153,6 +153,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     stream_default    a request that does not say whether to stream wants a stream
     stream_lines      a stream is lines of JSON objects, and a whole answer is one such line
     client_only       a second face of another format for some clients; no upstream speaks it
+    egress_only       spoken to providers only: its client half is not there, see ``egress.egress_format``
+    binary            its requests are no JSON
     idle              the whole answer to a request that asks its model nothing, None for a real one; None = there are no such
     model_in_url      model and stream switch stand in the URL, not in the body
     array             turns a stream of this dialect into one JSON array of its events, None where that does not exist
@@ -191,6 +193,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     stream_default: bool = False
     stream_lines: bool = False
     client_only: bool = False
+    egress_only: bool = False
+    binary: bool = False
     idle: Callable[[Envelope, StreamMeta], bytes | None] | None = None
     model_in_url: bool = False
     array: Callable[[], Framing] | None = None

@@ -111,7 +111,7 @@ def fit_response_format(request: ChatRequest, profile: Profile, rules: Rules, op
     wanted = request.response_format
     if wanted is None or wanted.kind == "text":
         return replace(request, response_format=None) if wanted else request
-    if wanted.kind == "schema" and profile.quirks.json_schema is not False:
+    if wanted.kind == "schema" and rules.json_schema and profile.quirks.json_schema is not False:
         if ops is not None and profile.quirks.schema == "openapi":
             lost = lost_keywords(wanted.schema, rules.unknown_keywords)
             if lost:

@@ -69,6 +69,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     signed_calls       proofs are bound to tool calls as well
     carries_proofs     clients of this format send proofs of thinking back, whosever they are
     json_object        "any JSON object" can be asked for
+    json_schema        JSON of a schema can be asked for
     service_tiers      tier words of other formats → the word here; missing ones are left out
     web_search         its hosted web search, None if there is none
     private_system     system text beginning with one of these is meant for this format's vendor only
@@ -109,6 +110,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     signed_calls: bool = False
     carries_proofs: bool = False
     json_object: bool = True
+    json_schema: bool = True
     service_tiers: Mapping[str, str] = {}
     web_search: WebSearch | None = None
     private_system: tuple[str, ...] = ()

@@ -74,6 +74,25 @@ def lost_keywords(schema: dict[str, Any] | None, unknown: Collection[str]) -> li
     return sorted(found)
 
 
+def without_keywords(schema: dict[str, Any], unknown: Collection[str]) -> dict[str, Any]:
+    """A copy in which no schema has the keywords ``unknown``; properties of such a name stay."""
+    result: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in unknown:
+            continue
+        if key in _NAMED and isinstance(value, dict):
+            result[key] = {name: _bare(inner, unknown) for name, inner in value.items()}
+        elif (key in _LISTED or key == "items") and isinstance(value, list):
+            result[key] = [_bare(inner, unknown) for inner in value]
+        else:
+            result[key] = _bare(value, unknown) if key in _SINGLE else value
+    return result
+
+
+def _bare(schema: Any, unknown: Collection[str]) -> Any:
+    return without_keywords(schema, unknown) if isinstance(schema, dict) else schema
+
+
 def _schemas(schema: Any) -> Iterator[dict[str, Any]]:
     """``schema`` and every schema in it: what stands in a schema's place, not what is merely named like a keyword."""
     waiting = [schema]

@@ -1,0 +1,6 @@
+"""What the decoders of binary streams share."""
+
+from omniroute._fast.stream import Decoder
+
+class FramedDecoder(Decoder):
+    """Blocks, tool calls and the end of an answer that comes in binary frames; a base."""
