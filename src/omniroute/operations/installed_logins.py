@@ -26,7 +26,7 @@ _WORD = re.compile(r"[A-Za-z0-9._-]{1,128}")
 class InstalledLogin(msgspec.Struct, frozen=True, kw_only=True):
     """A login found in a file. ``source`` is the path as the catalogue writes it, ``path`` where it is here.
 
-    ``fields``: our field → its text (``access``, ``refresh``, ``expires_at``, facts …); credentials are among them, so none is shown.
+    ``fields``: our field → its text (``access``, ``refresh``, ``expires_at``, facts …). Credentials are among them: show none.
     """
 
     provider: str
@@ -69,7 +69,7 @@ class InstalledLogins:
         return logins
 
     def read(self, provider: Provider, source: str) -> InstalledLogin:
-        """The login of one file. NotFound when there is no such file or no login in it, UnreadableLogin when it cannot be read."""
+        """The login of one file. NotFound: no such file, or no login in it. UnreadableLogin: it is there and cannot be read."""
         files = self._sources(provider).get(source)
         if not files:
             raise NotFound(f"{provider.name} has no login file {source!r} on this system", code="unknown_login_file")
