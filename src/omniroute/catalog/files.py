@@ -20,6 +20,8 @@ from omniroute.catalog.schema import (
     LongContext,
     Model,
     OAuth,
+    OwnCredentials,
+    PerCall,
     Provider,
     Quota,
     Status,
@@ -104,6 +106,7 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     long_context: LongContext | None = None
     quirks: QuirksTable = QuirksTable()
     format: str | None = None
+    formats: tuple[str, ...] = ()
     alias_of: str | None = None
     effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
     dimensions: int | None = None
@@ -130,6 +133,7 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             long_context=self.long_context,
             quirks=self.quirks.record(),
             format=self.format,
+            formats=self.formats,
             upstream_id=self.alias_of,
             effort=self.effort,
             dimensions=self.dimensions,
@@ -178,6 +182,9 @@ class ProviderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     error_rules: tuple[FaultRule, ...] = ()
     oauth: OAuth | None = None
     terms: str | None = None
+    login_quirks: QuirksTable | None = None
+    per_call: PerCall | None = None
+    own_credentials: OwnCredentials | None = None
     notes: tuple[str, ...] = ()
 
     def record(self, models: ModelsFile) -> Provider:
@@ -215,6 +222,9 @@ class ProviderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             private=self.private,
             oauth=self.oauth,
             terms=self.terms,
+            login_quirks=self.login_quirks.record() if self.login_quirks is not None else None,
+            per_call=self.per_call,
+            own_credentials=self.own_credentials,
             notes=self.notes,
         )
 

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from omniroute.catalog.conduct import OwnCredentials as OwnCredentials
+from omniroute.catalog.conduct import PerCall as PerCall
 from omniroute.catalog.oauth import LoginFile as LoginFile
 from omniroute.catalog.oauth import OAuth as OAuth
 from omniroute.ir.caps import Capabilities, Limits, Price, Quirks
@@ -67,7 +69,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model of one provider. ``id`` is what clients write after the prefix, ``upstream_id`` what is sent when that differs.
 
     ``units``: prices in USD per named unit where tokens are not the measure (``per_minute``, ``per_1m_chars``, …).
-    ``effort``: reasoning effort the id stands for. ``format`` is set when the model speaks another one than its provider.
+    ``effort``: reasoning effort the id stands for. ``format`` is set when the model speaks another one than its provider,
+    ``formats`` are further ones it is served in: a client that speaks one of them is understood as it is.
     ``status``: None = served; ``deprecated``, ``beta``, or ``gone`` (no longer in the vendor's lists).
     """
 
@@ -81,6 +84,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     long_context: LongContext | None = None
     quirks: Quirks = Quirks()
     format: str | None = None
+    formats: tuple[str, ...] = ()
     upstream_id: str | None = None
     effort: str | None = None
     dimensions: int | None = None
@@ -196,6 +200,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``transport``: what carries its calls; ``browser`` looks like a web browser to the other side and needs the ``browser`` extra.
     ``strategy`` orders its accounts (None: the ``account_strategy`` setting), with ``options`` for that strategy's fields.
     ``oauth``: how people sign in. ``terms``: what they must have read and acknowledged before that; until then it is off.
+    ``login_quirks``: quirks of calls that are signed by a login's token, on top of all others. ``per_call``: what each call says
+    beside. ``own_credentials``: how its own clients show that they are signed in by themselves.
     """
 
     id: str
@@ -237,6 +243,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     options: dict[str, Any] = {}
     oauth: OAuth | None = None
     terms: str | None = None
+    login_quirks: Quirks | None = None
+    per_call: PerCall | None = None
+    own_credentials: OwnCredentials | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -19,6 +19,7 @@ from omniroute.core.redact import SECRET_HEADERS
 from omniroute.core.settings import Settings
 from omniroute.upstream import auth
 from omniroute.upstream.call import Call, Headers, Timers
+from omniroute.upstream.per_call import Asked, add_per_call, merged_list
 from omniroute.upstream.proxies import proxy_for
 from omniroute.upstream.transport import origin
 
@@ -48,18 +49,29 @@ def prepare(
     default_headers: Mapping[str, str] | None = None,
     proxy: str | None,
     request_id: str,
+    asked: Asked | None = None,
 ) -> Call:
     """The call that asks ``provider`` with ``account``'s credential; GET when there is no body.
 
     ``model`` is the upstream's own id. ``path`` is a key of ``provider.paths``: ``chat`` and ``chat_<format>`` of a stream take
-    the path with ``_stream`` behind it where there is one. ``client_headers`` are those the format lets through. Raises Fault
+    the path with ``_stream`` behind it where there is one. ``client_headers`` are those the format lets through, ``asked`` is the
+    request behind it. Raises Fault
     (a URL that cannot be built, a missing credential) and BadRequest (a model id that would leave its place in the URL).
     """
     url, signing = _address(provider, account, model, path, stream)
-    return _assemble(
+    call = _assemble(
         provider, account, _with_facts(body, _spliced(account, signing)), url, signing, stream, timers, client_headers,
         default_headers or {}, proxy, request_id,
     )  # fmt: skip
+    return _with_own_words(call, provider, account, asked)
+
+
+def _with_own_words(call: Call, provider: Provider, account: Account, asked: Asked | None) -> Call:
+    """What the provider wants to hear of each single call."""
+    if provider.per_call is None:
+        return call
+    body = add_per_call(provider.per_call, account, call.headers, call.body, asked)
+    return call if body is call.body else msgspec.structs.replace(call, body=body)
 
 
 def _spliced(account: Account, signing: Auth) -> dict[str, bytes | None]:
@@ -176,6 +188,7 @@ class Executor:
         request_id: str,
         timers: Timers | None = None,
         proxy: str | None = None,
+        asked: Asked | None = None,
     ) -> Call:
         """See :func:`prepare`; timers follow from ``settings``, ``timers`` overrides them. ``proxy`` is the choice of the
         client's key or a combo; without it the account's counts, the provider's, the settings', the environment's. ``direct`` is
@@ -198,15 +211,16 @@ class Executor:
         if way.spliced:
             body = _with_facts(body, way.spliced)
         if not way.lasting:
-            return _assemble(
+            call = _assemble(
                 provider, account, body, way.url, way.signing, stream, timers or way.timers, given, default_headers or {},
                 away, request_id,
             )  # fmt: skip
+            return _with_own_words(call, provider, account, asked)
         head = _head(way, given, default_headers or {}, body=bool(body), stream=stream)
         headers = head.headers.copy()
         if head.id_at >= 0:
             headers[head.id_at] = ("x-request-id", request_id)
-        return Call(
+        call = Call(
             method="POST" if body else "GET",
             url=head.url,
             headers=headers,
@@ -215,6 +229,7 @@ class Executor:
             private=provider.private,
             proxy=away,
         )
+        return call if provider.per_call is None else _with_own_words(call, provider, account, asked)
 
 
 def _head(way: _Way, given: tuple[tuple[str, str], ...], defaults: Mapping[str, str], *, body: bool, stream: bool) -> _Head:
@@ -318,6 +333,9 @@ def _headers(
     for name, text in client:
         if name.lower() not in refused:
             forwarded.setdefault(name.lower(), []).append(text)
+    for name in provider.per_call.merge if provider.per_call is not None else ():
+        if name in forwarded and name in chosen:
+            forwarded[name] = [merged_list(chosen[name][0], forwarded[name])]
     chosen |= forwarded
     return [(name, text) for name, texts in chosen.items() for text in texts]
 
