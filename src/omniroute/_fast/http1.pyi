@@ -56,6 +56,23 @@ class Http1:
         ``bodiless``: the answer to HEAD. ``first_byte`` and ``between`` are seconds, ``total_at`` a time of CLOCK_MONOTONIC;
         infinity for no limit. RuntimeError when the connection is busy or lost.
         """
+    def ask(
+        self, head: bytes, body: bytes, listener: Callable[[], object], *, first_byte: float, between: float, total_at: float
+    ) -> None:
+        """Like :meth:`begin` for a request that is not HEAD, without a future: ``listener`` is called, in the callback itself, when
+        the head is here, when more of the body is (unless it flows), at the end and at a failure, until :meth:`finish`."""
+    def headed(self) -> Future[None] | None:
+        """In place of the listener of :meth:`ask`, what :meth:`begin` would have given; None when that future would be done."""
+    @property
+    def whole(self) -> bool:
+        """The answer has come to its end."""
+    @property
+    def waiting(self) -> int:
+        """Bytes of the body that are here and not taken."""
+    def peek(self) -> bytes:
+        """Those bytes; they stay."""
+    def flow(self, sink: Callable[[bytes], object]) -> None:
+        """Beside a listener: what was peeked at is taken, each later read's bytes go to ``sink`` inside the read callback."""
     @property
     def failure(self) -> BaseException | None:
         """What ended the exchange before its time."""

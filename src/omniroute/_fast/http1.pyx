@@ -53,6 +53,7 @@ cdef class Http1:
     cdef readonly list headers
     cdef readonly object encoding
     cdef object _sink
+    cdef object _listener
     cdef readonly Py_ssize_t length
     cdef readonly bint lost
     cdef readonly bint answered
@@ -93,6 +94,15 @@ cdef class Http1:
     def begin(
         self, bytes head not None, bytes body not None, *, bint bodiless, double first_byte, double between, double total_at
     ):
+        self._ask(head, body, bodiless, first_byte, between, total_at)
+        self._waiter = self._loop.create_future()
+        return self._waiter
+
+    def ask(self, bytes head not None, bytes body not None, listener, *, double first_byte, double between, double total_at):
+        self._ask(head, body, False, first_byte, between, total_at)
+        self._listener = listener
+
+    cdef int _ask(self, bytes head, bytes body, bint bodiless, double first_byte, double between, double total_at) except -1:
         if self._state != IDLE or self.lost:
             raise RuntimeError("this connection is in use or gone")
         self.serial += 1
@@ -118,6 +128,12 @@ cdef class Http1:
             self.transport.writelines([head, body])
             self._unsent = self.transport.get_write_buffer_size()
         self._since = _now()
+        return 0
+
+    def headed(self):
+        self._listener = None
+        if self._state != HEAD or self._error is not None:
+            return None
         self._waiter = self._loop.create_future()
         return self._waiter
 
@@ -125,12 +141,36 @@ cdef class Http1:
     def failure(self):
         return self._error
 
+    @property
+    def whole(self):
+        return self._state == DONE
+
+    @property
+    def waiting(self):
+        return self._size
+
+    def peek(self):
+        cdef list parts = self._parts
+        cdef bytes data
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return b""
+        data = b"".join(parts)
+        self._parts = [data]
+        return data
+
+    def flow(self, sink):
+        self._take()
+        self._sink = sink
+
     def chunks(self, long long serial):
         return Body(self, serial)
 
     def finish(self, long long serial):
         if serial != self.serial or self._state == IDLE:
             return
+        self._listener = None
         if self._state == DONE:
             self._release()
         else:
@@ -156,7 +196,7 @@ cdef class Http1:
                     self._since = now
             limit = self._since + self._first_byte
         elif self._state == BODY:
-            if self._waiter is not None and not self._paused:
+            if (self._waiter is not None or self._listener is not None) and not self._paused:
                 limit = self._since + (self._between if self._started else self._first_byte)
         else:
             return INFINITY
@@ -259,6 +299,8 @@ cdef class Http1:
     cdef int _release(self) except -1:
         """The answer is over: keep the connection or drop it."""
         self._state = IDLE
+        self._sink = None
+        self._listener = None
         self._parts = []
         self._size = 0
         if self.lost:
@@ -280,6 +322,9 @@ cdef class Http1:
 
     cdef int _wake(self) except -1:
         cdef object waiter = self._waiter
+        if self._listener is not None:
+            self._listener()
+            return 0
         self._waiter = None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
