@@ -46,10 +46,16 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(Protocol):
-    """An answer whose head has arrived. Close it on every path; closing early cancels the upstream's work."""
+    """An answer whose head has arrived. Close it on every path; closing early cancels the upstream's work.
+
+    ``connected``: seconds spent on a new connection, 0 when one was open, None where the transport does not tell.
+    """
 
     status: int
     headers: Headers
+
+    @property
+    def connected(self) -> float | None: ...
 
     def header(self, name: str) -> str | None:
         """The first value of that header (case-insensitive), or None."""
@@ -82,6 +88,7 @@ class Pulled:
     """The part of a Reply that only pushing transports have, for those that are read by ``chunks`` alone."""
 
     __slots__ = ()
+    connected: float | None = None
 
     def relay(self, sink: Callable[[bytes], object]) -> Awaitable[None] | None:
         return None

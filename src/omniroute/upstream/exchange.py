@@ -76,9 +76,10 @@ class Connection(Http1, Wired, asyncio.BufferedProtocol):
 class PooledReply:
     """See ``call.Reply``. Header names are in small letters."""
 
-    __slots__ = ("_call", "_connection", "_encoding", "_length", "_serial", "headers", "status")
+    __slots__ = ("_call", "_connection", "_encoding", "_length", "_serial", "connected", "headers", "status")
 
-    def __init__(self, connection: Connection, call: Call) -> None:
+    def __init__(self, connection: Connection, call: Call, connected: float | None = 0.0) -> None:
+        self.connected = connected
         self.status: int = connection.status
         self.headers: Headers = connection.headers
         self._call = call

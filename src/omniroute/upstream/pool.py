@@ -17,12 +17,13 @@ from urllib.parse import unquote, urlsplit
 
 from omniroute._fast.http1 import Cut, Expired
 from omniroute._fast.http_head import request_head
-from omniroute.core.errors import BadAnswer
+from omniroute.core.errors import BadAnswer, Fault
 from omniroute.core.ids import Clock, SystemClock
 from omniroute.upstream import egress
 from omniroute.upstream.call import Call
 from omniroute.upstream.connect import CheckAddress, Dialer, ProxyAddress
 from omniroute.upstream.exchange import Connection, Origin, PooledReply, Watch, no_answer
+from omniroute.upstream.track import Track
 from omniroute.upstream.transport import (
     Timer,
     check_encoding,
@@ -89,18 +90,48 @@ class PooledTransport:
         head = self._head(call, route)
         now = time.monotonic()
         total_at = inf if call.timers.total is None else now + call.timers.total
-        connection = self._take_idle(route.origin)
+        connection = self.claim(route.origin)
         if connection is not None:
             failure = await self._exchange(connection, call, head, total_at, now)
             if failure is None:
-                return self._reply(connection, call)
-            if connection.answered or isinstance(failure, Expired):
-                raise no_answer(failure, call) from failure
-        connection = await self._open(route.origin, call, total_at)
-        failure = await self._exchange(connection, call, head, total_at, time.monotonic())
+                return self._reply(connection, call, 0.0)
+            _refuse_second(connection, failure, call)
+        return await self._afresh(route.origin, call, head, total_at)
+
+    async def _afresh(self, place_: Origin, call: Call, head: bytes, total_at: float) -> PooledReply:
+        began = time.monotonic()
+        connection = await self._open(place_, call, total_at)
+        now = time.monotonic()
+        failure = await self._exchange(connection, call, head, total_at, now)
         if failure is not None:
             raise no_answer(failure, call) from failure
-        return self._reply(connection, call)
+        return self._reply(connection, call, now - began)
+
+    def track(self, call: Call, mark: str) -> Track | None:
+        """Calls like this one, without a body and with ``mark`` for a request id, worked out; None where they cannot be."""
+        try:
+            route = self._routes.get((call.url, call.proxy, call.private)) or self._route(call)
+            return Track(self, call, route.origin, self._head(call, route), mark.encode())
+        except (Fault, ValueError):
+            return None
+
+    async def take_up(self, connection: Connection, call: Call) -> PooledReply:
+        """The rest of :meth:`send` for a call that was begun on ``connection`` by a track."""
+        began = time.monotonic()
+        waiter = connection.headed()
+        if waiter is not None:
+            try:
+                await waiter
+            except BaseException:
+                connection.fail(Cut("the call was cancelled"))
+                raise
+        failure = None if connection.status else connection.failure
+        if failure is None:
+            return self._reply(connection, call, 0.0)
+        _refuse_second(connection, failure, call)
+        total_at = inf if call.timers.total is None else began + call.timers.total
+        route = self._routes.get((call.url, call.proxy, call.private)) or self._route(call)
+        return await self._afresh(route.origin, call, self._head(call, route), total_at)
 
     async def close(self) -> None:
         """Drop every connection; answers that are still being read end with a fault."""
@@ -170,7 +201,10 @@ class PooledTransport:
 
     # a call goes out -------------------------------------------------------------------------------------------------------
 
-    def _take_idle(self, place_: Origin) -> Connection | None:
+    def claim(self, place_: Origin) -> Connection | None:
+        """The warmest open connection that can serve a call; None when there is none."""
+        if self._closed:
+            return None
         oldest = self._clock.monotonic() - self._idle_seconds if place_.idle else 0.0
         while place_.idle:
             connection = place_.idle.pop()
@@ -215,8 +249,7 @@ class PooledTransport:
         """Send the request and wait for the head of the answer; what went wrong instead, if something did."""
         timers = call.timers
         connection.call = call
-        connection.busy = True
-        connection.origin.busy += 1
+        self.occupy(connection)
         try:
             waiter = connection.begin(
                 head,
@@ -226,21 +259,30 @@ class PooledTransport:
                 between=inf if timers.between is None else timers.between,
                 total_at=total_at,
             )
-            self._watch.add(connection, waiter.get_loop(), now)
+            self.attend(connection, now)
             await waiter
         except BaseException:
             connection.fail(Cut("the call was cancelled"))
             raise
         return None if connection.status else connection.failure
 
-    def _reply(self, connection: Connection, call: Call) -> PooledReply:
+    def occupy(self, connection: Connection) -> None:
+        """A call begins on the connection."""
+        connection.busy = True
+        connection.origin.busy += 1
+
+    def attend(self, connection: Connection, now: float) -> None:
+        """Its timers run from ``now`` on."""
+        self._watch.add(connection, asyncio.get_running_loop(), now)
+
+    def _reply(self, connection: Connection, call: Call, connected: float) -> PooledReply:
         if connection.encoding is not None:
             try:
                 check_encoding(connection.headers, place(call))
             except BadAnswer:
                 connection.finish(connection.serial)
                 raise
-        return PooledReply(connection, call)
+        return PooledReply(connection, call, connected)
 
     def _head(self, call: Call, route: Route) -> bytes:
         extra = route.extra
@@ -284,6 +326,12 @@ class PooledTransport:
             path = f"http://{shown}{path}"
             extra = proxy.authorization
         return Route(place_, shown.encode(), path.encode("ascii"), extra, _userinfo(parts.username, parts.password))
+
+
+def _refuse_second(connection: Connection, failure: BaseException, call: Call) -> None:
+    """Only a connection that died before any byte of the answer is replaced."""
+    if connection.answered or isinstance(failure, Expired):
+        raise no_answer(failure, call) from failure
 
 
 def _userinfo(user: str | None, password: str | None) -> bytes:
