@@ -92,6 +92,7 @@ class Try:
             default_headers=self.upstream.default_headers,
             request_id=context.exchange.request_id,
             proxy=_chosen_proxy(context, self.attempt),
+            asked=context,
         )
         if self.attempt.timeout is not None:
             call = replace(call, timers=replace(call.timers, first_byte=self.attempt.timeout))
@@ -285,7 +286,8 @@ class Try:
     def _passes(self) -> bool:
         """Nobody needs the answer read: the client gets its very bytes, and nothing of it is kept."""
         same = self.context.format is self.upstream and not self.canonical
-        return same and self._watch is None and not self.attempt.target.profile.quirks.think_tags
+        rewritten = self.translated.tool_names or self.attempt.target.profile.quirks.think_tags
+        return same and self._watch is None and not rewritten
 
     def keep(self, answer: Answer) -> None:
         """What the next turn will need of it, where the client cannot carry that."""

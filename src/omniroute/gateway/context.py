@@ -8,6 +8,7 @@ from omniroute._fast.envelope import Envelope
 from omniroute._fast.tokens import estimate_body
 from omniroute.core.ids import Clock
 from omniroute.gateway.ports import Exchange
+from omniroute.gateway.request_words import word_of
 from omniroute.ir.request import ChatRequest
 from omniroute.routing.snapshot import KeyGrant, Snapshot
 from omniroute.translation.format import Format
@@ -137,6 +138,10 @@ class Context:
         if self._request is None:
             self._request = read_request(self.envelope, self.format, model=self.model, stream=self.stream)
         return self._request
+
+    def word(self, name: str) -> str | None:
+        """What the request says under a word of ``catalog.conduct``."""
+        return word_of(self, name)
 
     def input_estimate(self) -> int:
         """Prompt tokens by shape, counted once."""

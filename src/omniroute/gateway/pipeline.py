@@ -15,6 +15,7 @@ from omniroute.core.registry import Registry
 from omniroute.gateway.attempt import Try
 from omniroute.gateway.context import Context
 from omniroute.gateway.dispatch import Dispatch
+from omniroute.gateway.fitting import fitted
 from omniroute.gateway.heartbeat import Heartbeat, opening_bridge
 from omniroute.gateway.hedge import Hedging, Runner
 from omniroute.gateway.memory import Memory
@@ -123,6 +124,7 @@ class Pipeline:
         """One try, recorded however it ends; several at once where the upstream cannot give several answers itself. Another
         follows at once, without the thinking of earlier turns, when its proofs are all that was refused. ``lease`` None: nothing
         becomes known of the account by it. ``runner``: its part in a race."""
+        attempt = fitted(context, attempt)
         target, upstream = attempt.target, self._formats[attempt.target.format]
         count = self._choices(context, attempt, upstream)
         prepared = await self._preparation.prepare(context, target, upstream, alone=count > 1)
