@@ -11,3 +11,6 @@ class GeminiDecoder(Decoder):
     """
 
     def __init__(self, *, enveloped: bool = False) -> None: ...
+
+def unwrapped(data: bytes) -> bytes | None:
+    """The chunk in the envelope ``data``, its very bytes; None for anything that is no envelope."""

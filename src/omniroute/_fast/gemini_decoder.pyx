@@ -1,6 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True, embedsignature=True
 """Gemini generateContent streams, read: ``data:`` chunks of one growing answer, no terminator but the end of the data."""
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memset
 
 from omniroute._fast.buffer cimport (
@@ -386,3 +387,18 @@ cdef class GeminiDecoder(Decoder):
 
     cdef void write_error(self, Buffer *out, const Event *error) noexcept:
         gemini_error(out, error)
+
+
+def unwrapped(bytes data not None):
+    cdef const char *begin = PyBytes_AS_STRING(data)
+    cdef const char *end = begin + PyBytes_GET_SIZE(data)
+    cdef Value whole, found
+    whole.p = skip_space(begin, end)
+    if whole.p >= end or whole.p[0] != c'{':
+        return None
+    whole.end = value_end(whole.p, end)
+    if whole.end == NULL or skip_space(whole.end, end) != end:
+        return None
+    if not find(&whole, b"response", &found) or not is_object(&found):
+        return None
+    return found.p[:found.end - found.p]

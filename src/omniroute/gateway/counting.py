@@ -42,7 +42,7 @@ async def count_tokens(
 
 async def _ours(context: Context, upstream: Format, target: Target, vocabularies: Vocabularies) -> int:
     """By the vocabulary of the model's family; the estimate where there is none."""
-    family = family_of(target.profile.model, upstream.name)
+    family = family_of(target.profile.model, upstream.dialect)
     vocabulary = await vocabularies.get(family.rules)
     if vocabulary is None:
         return estimate_body(context.envelope.body)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from omniroute._fast.codec import Decoder
 from omniroute._fast.gemini import GeminiDecoder
-from omniroute.translation.formats.code_assist.request import encode_request, unsigned
+from omniroute.translation.formats.code_assist.request import decode_request, encode_request, unsigned
 from omniroute.translation.formats.code_assist.response import Unwrapping, decode_response, unwrap
 from omniroute.translation.formats.gemini import FORMAT as GEMINI
 
@@ -25,7 +25,9 @@ FORMAT = replace(
     GEMINI,
     name="code_assist",
     inner=GEMINI.name,
+    egress_only=True,
     chat_path="/v1internal:generateContent",
+    decode_request=decode_request,
     encode_request=encode_request,
     decode_response=decode_response,
     decoder=_decoder,

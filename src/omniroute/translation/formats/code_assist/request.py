@@ -7,6 +7,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
+from msgspec.structs import replace
+
 from omniroute._fast.envelope import scan
 from omniroute.core import json
 from omniroute.core.errors import BadRequest
@@ -14,10 +16,22 @@ from omniroute.ir.caps import Profile
 from omniroute.ir.request import ChatRequest
 from omniroute.translation.formats.gemini.config import PATH as CONFIG
 from omniroute.translation.formats.gemini.inplace import unsigned as unsigned_inside
+from omniroute.translation.formats.gemini.request import decode_request as decode_inside
 from omniroute.translation.formats.gemini.request import encode_body
+from omniroute.translation.read import missing
 
+_BODY = "request"
 _INSIDE = "request."
 _WORD = re.compile(r"\{(\w+)\}")
+
+
+def decode_request(body: bytes) -> ChatRequest:
+    """The Gemini request inside of ``body``, with the model that stands beside it. Raises BadRequest naming the field."""
+    envelope = scan(body)
+    inner = envelope.raw(_BODY)
+    if inner is None:
+        missing(_BODY)
+    return replace(decode_inside(inner), model=envelope.model or "")
 
 
 def encode_request(request: ChatRequest, profile: Profile) -> bytes:
@@ -39,7 +53,7 @@ def encode_request(request: ChatRequest, profile: Profile) -> bytes:
         else:
             body[place] = text
     try:
-        return json.dumps({**body, "request": inner})
+        return json.dumps({**body, _BODY: inner})
     except TypeError as error:
         raise BadRequest(f"The request cannot be written as JSON for this provider: {error}.") from error
 
@@ -83,6 +97,6 @@ def _opening(inner: dict[str, Any]) -> str:
 def unsigned(body: bytes) -> bytes | None:
     """``body`` without thoughts and their signatures, None if it has none."""
     envelope = scan(body)
-    inner = envelope.raw("request")
+    inner = envelope.raw(_BODY)
     bare = unsigned_inside(inner) if inner is not None else None
-    return None if bare is None else envelope.splice({"request": bare})
+    return None if bare is None else envelope.splice({_BODY: bare})

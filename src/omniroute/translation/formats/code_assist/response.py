@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from omniroute._fast.envelope import scan
+from omniroute._fast.gemini_decoder import unwrapped
 from omniroute._fast.sse import Splitter
 from omniroute.core import json
 from omniroute.ir.response import ChatResponse
@@ -18,18 +18,14 @@ def decode_response(body: bytes) -> ChatResponse:
 
 def unwrap(body: bytes) -> bytes:
     """A finished answer without its envelope, the very bytes; anything else as it is."""
-    try:
-        return scan(body).raw("response") or body
-    except ValueError:
-        return _unwrapped_list(body)
-
-
-def _unwrapped_list(body: bytes) -> bytes:
+    inner = unwrapped(body)
+    if inner is not None or not body.lstrip().startswith(b"["):
+        return body if inner is None else inner
     try:
         value = json.loads(body)
     except ValueError:
         return body
-    return json.dumps([_bare(chunk) for chunk in value]) if isinstance(value, list) else body
+    return json.dumps([_bare(chunk) for chunk in value])
 
 
 def _bare(chunk: Any) -> Any:
@@ -52,6 +48,6 @@ class Unwrapping:
 
 
 def _event(event: tuple[bytes, bytes]) -> bytes:
-    chunk = unwrap(event[1])
+    chunk = unwrapped(event[1]) or event[1]
     # JSON has line ends between its tokens only, where they say nothing
     return b"data: %b\r\n\r\n" % chunk.replace(b"\r", b"").replace(b"\n", b"")
