@@ -4,6 +4,7 @@
 -- 0004_key_limits 359b859e9958695f8821977543ff488276d73db172a3744142799a356e1e3031
 -- 0005_ledger 0ceb804fddf9d7fd5a5854104868e2291727726dafb6678cb42aef88892fe6b8
 -- 0006_account_limits a75a65abacc3d0d71d8ec1bf85d5a076d976ce5637d4be6a65ff2a913005f237
+-- 0007_accounting 26ac9cbb19274113696a7e6534178e5419cd51ba20021e5b0246a5cead199b81
 
 CREATE TABLE account_routing (
     account_id TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
@@ -66,6 +67,40 @@ CREATE TABLE audit (
 
 CREATE INDEX audit_at ON audit (at);
 
+CREATE TABLE budgets (
+    id TEXT PRIMARY KEY,
+    key_id TEXT,
+    period TEXT NOT NULL,
+    usd REAL,
+    tokens INTEGER,
+    action TEXT NOT NULL,
+    warn_at REAL NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
+);
+
+CREATE UNIQUE INDEX budgets_one ON budgets (coalesce(key_id, ''), period, action);
+
+CREATE TABLE capture_rules (
+    key_id TEXT PRIMARY KEY,
+    until REAL,
+    created_at REAL NOT NULL,
+    actor TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE captures (
+    id INTEGER PRIMARY KEY,
+    request_id TEXT NOT NULL,
+    at REAL NOT NULL,
+    key_id TEXT,
+    bytes INTEGER NOT NULL,
+    payload BLOB NOT NULL
+);
+
+CREATE INDEX captures_at ON captures (at);
+
+CREATE INDEX captures_request ON captures (request_id);
+
 CREATE TABLE combos (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -111,6 +146,22 @@ CREATE TABLE nodes (
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL
 , proxy BLOB, transport TEXT NOT NULL DEFAULT 'standard');
+
+CREATE TABLE price_versions (
+    version TEXT PRIMARY KEY,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    rates_json TEXT NOT NULL,
+    first_used_at REAL NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE prices (
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    rates_json TEXT NOT NULL,
+    updated_at REAL NOT NULL,
+    PRIMARY KEY (provider, model)
+) WITHOUT ROWID;
 
 CREATE TABLE provider_routing (
     provider TEXT PRIMARY KEY,
@@ -170,7 +221,9 @@ CREATE TABLE "usage" (
     bytes_out INTEGER NOT NULL,
     session_id TEXT,
     agent_id TEXT
-);
+, price_version TEXT);
+
+CREATE INDEX usage_not_ok ON usage (started_at) WHERE outcome != 'ok';
 
 CREATE INDEX usage_open ON usage (id) WHERE outcome = 'open';
 
@@ -179,6 +232,61 @@ CREATE INDEX usage_request ON usage (request_id);
 CREATE INDEX usage_session ON usage (session_id, started_at) WHERE session_id IS NOT NULL;
 
 CREATE INDEX usage_started_at ON usage (started_at);
+
+CREATE TABLE usage_hours (
+    hour INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    combo TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    tries_ok INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    fallbacks INTEGER NOT NULL,
+    hedges INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    written_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    cost_usd REAL NOT NULL,
+    shadow_cost_usd REAL NOT NULL,
+    PRIMARY KEY (hour, provider, model, account_id, key_id, combo)
+) WITHOUT ROWID;
+
+CREATE TABLE usage_quarters (
+    quarter INTEGER NOT NULL,
+    key_id TEXT NOT NULL,
+    usd REAL NOT NULL,
+    tokens INTEGER NOT NULL,
+    PRIMARY KEY (quarter, key_id)
+) WITHOUT ROWID;
+
+CREATE TABLE usage_sessions (
+    session_id TEXT PRIMARY KEY,
+    key_id TEXT NOT NULL,
+    first_at REAL NOT NULL,
+    last_at REAL NOT NULL,
+    requests INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    tries_ok INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    fallbacks INTEGER NOT NULL,
+    hedges INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    written_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    cost_usd REAL NOT NULL,
+    shadow_cost_usd REAL NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX usage_sessions_last_at ON usage_sessions (last_at);
 
 CREATE TABLE vault (
     id INTEGER PRIMARY KEY CHECK (id = 1),

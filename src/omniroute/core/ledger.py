@@ -21,7 +21,8 @@ class LedgerRow(msgspec.Struct, kw_only=True, gc=False):
     ``bytes_in`` from the client, ``bytes_out`` to it. ``input_tokens`` includes cached and written ones, ``output_tokens``
     includes reasoning; ``estimated``: some of them were counted by us. ``outcome``: ``open`` while the try runs, so that a
     killed process leaves a trace. ``status``: what the client got or would have got. ``cost_usd`` None = price unknown;
-    ``shadow_cost_usd``: list price of what a plan made free. ``combo`` and ``decision`` say how the target was found,
+    ``shadow_cost_usd``: list price of what a plan made free; ``price_version``
+    names the rates it was priced by. ``combo`` and ``decision`` say how the target was found,
     ``fallback`` that an earlier try of the request had failed, ``hedge`` that it ran beside another one. ``agent_id`` and
     ``session_id`` are the client's own.
     """
@@ -61,3 +62,4 @@ class LedgerRow(msgspec.Struct, kw_only=True, gc=False):
     bytes_out: int = 0
     session_id: str | None = None
     agent_id: str | None = None
+    price_version: str | None = None

@@ -5,15 +5,20 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import aiosqlite
 import msgspec
 
+from omniroute.core import json
 from omniroute.core.errors import BadRequest
 from omniroute.core.ledger import LedgerRow
+from omniroute.storage import usage_sums
 from omniroute.storage.db import Database
+from omniroute.storage.usage_reports import FILTERS, GROUPS, UsageReports, UsageTotals, conditions
+
+__all__ = ["FILTERS", "GROUPS", "UsagePage", "UsageRepository", "UsageTotals"]
 
 
 class UsagePage(msgspec.Struct, frozen=True):
@@ -21,23 +26,6 @@ class UsagePage(msgspec.Struct, frozen=True):
 
     rows: list[LedgerRow]
     cursor: str | None
-
-
-class UsageTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums over one group. ``requests`` counts distinct requests, ``attempts`` rows, ``unpriced`` rows of unknown price."""
-
-    group: str | None
-    requests: int
-    attempts: int
-    errors: int
-    input_tokens: int
-    cached_tokens: int
-    written_tokens: int
-    output_tokens: int
-    reasoning_tokens: int
-    cost_usd: float
-    shadow_cost_usd: float
-    unpriced: int
 
 
 _FIELDS = LedgerRow.__struct_fields__
@@ -49,15 +37,9 @@ _INSERT = (
 )
 _LONGEST_TEXT = 512
 _LARGEST = 2**63 - 1
-FILTERS = (
-    "request_id", "key_id", "account_id", "provider", "model", "combo", "client_format", "upstream_format",
-    "status", "outcome", "error_kind", "session_id", "agent_id",
-)  # fmt: skip
-GROUPS: Mapping[str, str] = {
-    **{name: name for name in FILTERS if name != "request_id"},
-    "day": "strftime('%Y-%m-%d', started_at, 'unixepoch')",
-    "hour": "strftime('%Y-%m-%dT%H', started_at, 'unixepoch')",
-}
+_FAR = 2**53
+_HOURS_AT_ONCE = 200
+"""Hours looked through in one question for rows that are few and far between."""
 
 
 class UsageRepository:
@@ -65,6 +47,9 @@ class UsageRepository:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._highest: int | None = None
+        self.reports = UsageReports(db)
+        self.totals = self.reports.totals
 
     async def next_id(self) -> int:
         """A row number above every one in use."""
@@ -72,16 +57,36 @@ class UsageRepository:
         return 1 if row is None else int(row["id"])
 
     async def insert_batch(self, records: Sequence[LedgerRow]) -> int:
-        """Write the rows in one transaction; returns how many were new or settled an open one.
+        """Write the rows and their sums in one transaction; returns how many were new or settled an open one.
 
         Repeating a batch is harmless: a try is known by its ``id``, and the first word that is not ``open`` stands.
         """
-        rows = [_columns(record) for record in records]
+        if not records:
+            return 0
         try:
-            return await self._db.write_many(_INSERT, rows)
+            return await self._write(records, [_columns(record) for record in records])
         except (OverflowError, UnicodeEncodeError, sqlite3.IntegrityError):
             # An absurd number or name of one upstream must not make the ledger refuse a batch.
-            return await self._db.write_many(_INSERT, [[_storable(value) for value in row] for row in rows])
+            rows = [tuple(_storable(value) for value in _columns(record)) for record in records]
+            return await self._write([_from_columns(row) for row in rows], rows)
+
+    async def _write(self, records: Sequence[LedgerRow], rows: list[tuple[Any, ...]]) -> int:
+        highest = self._highest
+        known = [record.id for record in records if highest is None or record.id <= highest]
+
+        async def run(connection: aiosqlite.Connection) -> int:
+            settled: set[int] = set()
+            if known:
+                sql = "SELECT id FROM usage WHERE outcome != 'open' AND id IN (SELECT value FROM json_each(?))"
+                settled = {row[0] for row in await connection.execute_fetchall(sql, (json.dumps_text(known),))}
+            async with connection.executemany(_INSERT, rows) as cursor:
+                changed = cursor.rowcount
+            await usage_sums.add(connection, _newly_settled(records, settled))
+            return changed
+
+        changed = await self._db.write(run, durable=False)
+        self._highest = max(max(record.id for record in records), highest or 0)
+        return changed
 
     async def close_left_open(self) -> int:
         """Settle what a process that was killed left open: such tries were broken off, with what was measured of them until then.
@@ -90,9 +95,12 @@ class UsageRepository:
         """
 
         async def run(connection: aiosqlite.Connection) -> int:
+            found = await connection.execute_fetchall(f"SELECT {', '.join(_FIELDS)} FROM usage WHERE outcome = 'open'")
+            left = [msgspec.structs.replace(_from_columns(tuple(row)), outcome="aborted") for row in found]
             sql = "UPDATE usage SET outcome = 'aborted', error_kind = 'killed', estimated = 1 WHERE outcome = 'open'"
-            async with connection.execute(sql) as cursor:
-                return cursor.rowcount
+            await connection.execute_fetchall(sql)
+            await usage_sums.add(connection, left)
+            return len(left)
 
         return await self._db.write(run)
 
@@ -111,39 +119,76 @@ class UsageRepository:
         """
         if not 1 <= limit <= 1000:
             raise BadRequest("limit must be between 1 and 1000", param="limit")
-        conditions, params = _conditions(since, until, filters or {})
-        if cursor is not None:
-            conditions.append("(started_at, id) < (?, ?)")
-            params.extend(_position(cursor))
-        found = await self._db.read(
-            f"SELECT {', '.join(_FIELDS)} FROM usage WHERE {' AND '.join(conditions)} ORDER BY started_at DESC, id DESC LIMIT ?",
-            [*params, limit + 1],
-        )
+        texts, params = conditions(filters or {})
+        position = None if cursor is None else _position(cursor)
+        for text, value in (("started_at >= ?", since), ("started_at < ?", until)):
+            if value is not None:
+                texts.append(text)
+                params.append(value)
+        if position is not None:
+            texts.append("(started_at, id) < (?, ?)")
+            params.extend(position)
+        dimensions = {name: value for name, value in (filters or {}).items() if name in usage_sums.DIMENSIONS}
+        if dimensions and "session_id" not in (filters or {}) and "request_id" not in (filters or {}):
+            upper = min(
+                (moment for moment in (until, None if position is None else position[0]) if moment is not None), default=None
+            )
+            found = await self._rare(texts, params, limit + 1, dimensions, since, upper)
+        else:
+            found = await self._select(texts, params, limit + 1)
         page = found[:limit]
         following = f"{page[-1]['started_at']!r}:{page[-1]['id']}" if len(found) > limit else None
         return UsagePage([_from_columns(tuple(row)) for row in page], following)
 
-    async def totals(
-        self,
-        *,
-        since: float | None = None,
-        until: float | None = None,
-        group_by: str | None = None,
-        filters: Mapping[str, Any] | None = None,
-    ) -> list[UsageTotals]:
-        """Sums by one of :data:`GROUPS` (day and hour in UTC), by group; without ``group_by`` one row, even over nothing."""
-        if group_by is not None and group_by not in GROUPS:
-            raise BadRequest(f"cannot group by {group_by!r}; known: {', '.join(GROUPS)}", param="group_by")
-        conditions, params = _conditions(since, until, filters or {})
-        sums = ", ".join(f"coalesce(sum({field}), 0) AS {field}" for field in UsageTotals.__struct_fields__ if field in _FIELDS)
+    async def request(self, request_id: str) -> list[LedgerRow]:
+        """The tries of that request (of those of that id), oldest first; the newest hundred."""
         found = await self._db.read(
-            f"SELECT {GROUPS[group_by] if group_by else 'NULL'} AS grp, "
-            "count(DISTINCT request_id) AS requests, count(*) AS attempts, "
-            f"coalesce(sum(outcome NOT IN ('ok', 'open')), 0) AS errors, coalesce(sum(cost_usd IS NULL), 0) AS unpriced, {sums} "
-            f"FROM usage WHERE {' AND '.join(conditions)} {'GROUP BY grp ORDER BY grp' if group_by else ''}",
-            params,
+            f"SELECT {', '.join(_FIELDS)} FROM usage WHERE request_id = ? ORDER BY id DESC LIMIT 100", (request_id,)
         )
-        return [_totals(dict(row)) for row in found]
+        return [_from_columns(tuple(row)) for row in reversed(found)]
+
+    async def _select(self, texts: Sequence[str], params: Sequence[Any], limit: int) -> list[sqlite3.Row]:
+        where = " AND ".join(texts) or "1"
+        return await self._db.read(
+            f"SELECT {', '.join(_FIELDS)} FROM usage WHERE {where} ORDER BY started_at DESC, id DESC LIMIT ?", [*params, limit]
+        )
+
+    async def _rare(
+        self,
+        texts: Sequence[str],
+        params: Sequence[Any],
+        limit: int,
+        dimensions: Mapping[str, Any],
+        since: float | None,
+        upper: float | None,
+    ) -> list[sqlite3.Row]:
+        """Rows of a provider, model, key … that may be few among very many: the hourly sums tell which hours have any.
+
+        A row under way is in no sum, so the hours of those are looked through as well.
+        """
+        sums = " AND ".join(f"{name} = ?" for name in dimensions)
+        values = ["" if value is None else value for value in dimensions.values()]
+        told = await self._db.read(
+            f"SELECT hour, sum(attempts) AS rows FROM usage_hours WHERE {sums} AND hour BETWEEN ? AND ? GROUP BY hour "
+            f"UNION ALL SELECT DISTINCT CAST(started_at / {usage_sums.HOUR} AS INTEGER), 0 FROM usage WHERE outcome = 'open'",
+            [*values, *(_hour(moment, default) for moment, default in ((since, -_FAR), (upper, _FAR)))],
+        )
+        counts: dict[int, int] = {}
+        for row in told:
+            counts[row["hour"]] = counts.get(row["hour"], 0) + row["rows"]
+        hours = sorted(counts, reverse=True)
+        found: list[sqlite3.Row] = []
+        plain = len(dimensions) == len(texts)  # nothing but the sums' own dimensions is asked for: they know how many there are
+        while hours and len(found) < limit:
+            some: list[int] = []
+            expected = 0
+            while hours and len(some) < _HOURS_AT_ONCE and (not plain or expected < limit - len(found)):
+                expected += counts[hours[0]]
+                some.append(hours.pop(0))
+            spans = " OR ".join("(started_at >= ? AND started_at < ?)" for _ in some)
+            bounds = [edge * float(usage_sums.HOUR) for hour in some for edge in (hour, hour + 1)]
+            found += await self._select([*texts, f"({spans})"], [*params, *bounds], limit - len(found))
+        return found
 
     async def prune(self, before: float, *, batch: int = 1000) -> int:
         """Delete rows that started before ``before``, ``batch`` rows a transaction so that other writes get in between, and give
@@ -164,18 +209,16 @@ class UsageRepository:
                 return removed
 
 
-def _conditions(since: float | None, until: float | None, filters: Mapping[str, Any]) -> tuple[list[str], list[Any]]:
-    conditions, params = ["1"], []
-    for condition, value in (("started_at >= ?", since), ("started_at < ?", until)):
-        if value is not None:
-            conditions.append(condition)
-            params.append(value)
-    for name, value in filters.items():
-        if name not in FILTERS:
-            raise BadRequest(f"cannot filter by {name!r}; known: {', '.join(FILTERS)}", param=name)
-        conditions.append(f"{name} IS ?")
-        params.append(value)
-    return conditions, params
+def _newly_settled(records: Sequence[LedgerRow], settled: set[int]) -> Iterator[LedgerRow]:
+    """Each try once, by its first word that is not ``open``."""
+    for record in records:
+        if record.outcome != "open" and record.id not in settled:
+            settled.add(record.id)
+            yield record
+
+
+def _hour(moment: float | None, default: int) -> int:
+    return default if moment is None else int(max(-_FAR, min(moment, _FAR)) // usage_sums.HOUR)
 
 
 def _position(cursor: str) -> tuple[float, int]:
@@ -219,8 +262,3 @@ def _from_columns(columns: Sequence[Any]) -> LedgerRow:
     for name in _FLAGS:
         values[name] = bool(values[name])
     return LedgerRow(**values)
-
-
-def _totals(columns: dict[str, Any]) -> UsageTotals:
-    group = columns.pop("grp")
-    return UsageTotals(group=None if group is None else str(group), **columns)

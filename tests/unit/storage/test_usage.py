@@ -35,6 +35,7 @@ FULL = row(
     error_kind="network", input_tokens=100, cached_tokens=60, written_tokens=10, output_tokens=50, reasoning_tokens=20, estimated=True,
     cost_usd=0.001234, shadow_cost_usd=0.5, price_basis="list", ttft_ms=12.5, total_ms=345.6, bytes_in=1000, bytes_out=2000,
     session_id="s", agent_id="a", combo="daily", decision="combo", queue_ms=1.5, connect_ms=20.25, fallback=True, hedge=True,
+    price_version="0123456789ab",
 )  # fmt: skip
 
 
@@ -174,9 +175,10 @@ async def test_totals_add_up_in_every_grouping(usage: UsageRepository) -> None:
     assert msgspec.structs.asdict(everything) == {
         "group": None, "requests": 3, "attempts": 4, "errors": 1, "input_tokens": 11, "cached_tokens": 4, "written_tokens": 3,
         "output_tokens": 5, "reasoning_tokens": 2, "cost_usd": 0.75, "shadow_cost_usd": 2.0, "unpriced": 1,
+        "tries_ok": 3, "fallbacks": 0, "hedges": 0,
     }  # fmt: skip
     by_provider = await usage.totals(group_by="provider")
-    assert [(t.group, t.requests, t.attempts, t.cost_usd) for t in by_provider] == [("x", 1, 1, 0.0), ("y", 3, 3, 0.75)]
+    assert [(t.group, t.requests, t.attempts, t.cost_usd) for t in by_provider] == [("x", 1, 1, 0.0), ("y", 2, 3, 0.75)]
     assert [(t.group, t.attempts) for t in await usage.totals(group_by="day")] == [("1970-01-01", 2), ("1970-01-02", 2)]
     assert [t.group for t in await usage.totals(group_by="hour", since=86400.0)] == ["1970-01-02T00", "1970-01-02T01"]
     assert [(t.group, t.attempts) for t in await usage.totals(group_by="key_id")] == [(None, 3), ("k", 1)]

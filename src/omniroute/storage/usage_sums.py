@@ -1,0 +1,125 @@
+"""Sums of the ledger, kept beside it: by the hour, by session, and by key for budgets.
+
+They are written in the transaction that settles the rows, so that they add up to the same whatever happens; rows that are pruned
+leave their sums behind.
+"""
+
+# ruff: noqa: S608 - only names that stand in this package are put into SQL texts, values are bound
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import aiosqlite
+
+from omniroute.core.ledger import LedgerRow
+
+HOUR = 3600
+QUARTER = 900
+DIMENSIONS = ("provider", "model", "account_id", "key_id", "combo")
+SUMS = (
+    "requests", "attempts", "tries_ok", "errors", "fallbacks", "hedges", "unpriced", "input_tokens", "cached_tokens",
+    "written_tokens", "output_tokens", "reasoning_tokens", "cost_usd", "shadow_cost_usd",
+)  # fmt: skip
+OF_A_ROW = {
+    "requests": "attempt = 1",
+    "attempts": "1",
+    "tries_ok": "outcome = 'ok'",
+    "errors": "outcome NOT IN ('ok', 'open')",
+    "fallbacks": "fallback",
+    "hedges": "hedge",
+    "unpriced": "cost_usd IS NULL",
+    **{name: name for name in SUMS if name.endswith("_tokens")},
+    "cost_usd": "coalesce(cost_usd, 0.0)",
+    "shadow_cost_usd": "coalesce(shadow_cost_usd, 0.0)",
+}
+"""What one row of the ledger adds to each sum, as SQL."""
+
+_LARGEST = 2**63 - 1
+
+
+def _upsert(table: str, key: Sequence[str], more: str = "") -> str:
+    columns = (*key, *SUMS)
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}{', first_at, last_at' if more else ''}) "
+        f"VALUES ({', '.join('?' * (len(columns) + (2 if more else 0)))}) ON CONFLICT DO UPDATE SET "
+        f"{', '.join(f'{name} = {name} + excluded.{name}' for name in SUMS)}{more}"
+    )
+
+
+_HOURS = _upsert("usage_hours", ("hour", *DIMENSIONS))
+_SESSIONS = _upsert(
+    "usage_sessions",
+    ("session_id", "key_id"),
+    ", first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)",
+)
+_QUARTERS = (
+    "INSERT INTO usage_quarters (quarter, key_id, usd, tokens) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT DO UPDATE SET usd = usd + excluded.usd, tokens = tokens + excluded.tokens"
+)
+
+
+async def add(connection: aiosqlite.Connection, rows: Iterable[LedgerRow]) -> None:
+    """Count rows that have just been settled, each once. Within the transaction that settles them."""
+    hours: dict[tuple[Any, ...], list[Any]] = {}
+    sessions: dict[str, tuple[str, list[Any], float, float]] = {}
+    quarters: dict[tuple[int, str], list[Any]] = {}
+    for row in rows:
+        sums = _sums(row)
+        key = row.key_id or ""
+        moment = row.started_at
+        hour = (int(moment // HOUR), row.provider, row.model, row.account_id or "", key, row.combo or "")
+        _into(hours, hour, sums)
+        _into(quarters, (int(moment // QUARTER), key), [sums[12], row.input_tokens + row.output_tokens])
+        session = row.session_id
+        if session is not None:
+            known = sessions.get(session)
+            if known is None:
+                sessions[session] = (key, sums, moment, moment)
+            else:
+                added = [a + b for a, b in zip(known[1], sums, strict=True)]
+                sessions[session] = (known[0], added, min(known[2], moment), max(known[3], moment))
+    if hours:
+        await _many(connection, _HOURS, [(*of, *_fitting(sums)) for of, sums in hours.items()])
+        await _many(connection, _QUARTERS, [(*of, *_fitting(sums)) for of, sums in quarters.items()])
+    if sessions:
+        found = [(name, key, *_fitting(sums), first, last) for name, (key, sums, first, last) in sessions.items()]
+        await _many(connection, _SESSIONS, found)
+
+
+def _sums(row: LedgerRow) -> list[Any]:
+    """What the row adds, in the order of :data:`SUMS`."""
+    outcome, cost = row.outcome, row.cost_usd
+    return [
+        1 if row.attempt == 1 else 0,
+        1,
+        1 if outcome == "ok" else 0,
+        0 if outcome == "ok" else 1,
+        1 if row.fallback else 0,
+        1 if row.hedge else 0,
+        1 if cost is None else 0,
+        row.input_tokens,
+        row.cached_tokens,
+        row.written_tokens,
+        row.output_tokens,
+        row.reasoning_tokens,
+        cost or 0.0,
+        row.shadow_cost_usd or 0.0,
+    ]
+
+
+def _into(sums: dict[Any, list[Any]], key: Any, more: list[Any]) -> None:
+    known = sums.get(key)
+    sums[key] = more if known is None else [a + b for a, b in zip(known, more, strict=True)]
+
+
+async def _many(connection: aiosqlite.Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    async with connection.executemany(sql, rows):
+        return
+
+
+def _fitting(sums: list[Any]) -> list[Any]:
+    """What a column can hold, of absurd figures of one upstream too."""
+    if max(sums) <= _LARGEST and min(sums) >= -_LARGEST:
+        return sums
+    return [max(-_LARGEST, min(value, _LARGEST)) if isinstance(value, int) else value for value in sums]
