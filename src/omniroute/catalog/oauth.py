@@ -41,7 +41,8 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ``redirect_param`` is its name when asking for a code. ``redirect_uri``: a fixed one that no listener of ours can serve;
     ``paste_redirect``: a page of the vendor that shows the code. Both are pasted.
     ``code_holds_tokens``: the code may be the tokens themselves, as base64 of JSON.
-    ``unwrap``: the member of the replies that holds what counts.
+    ``unwrap``: the member of the replies that holds what counts. ``facts``: fact → JSON pointer into a token reply; of a fact whose
+    name ends in ``_url`` the host is kept.
     ``refresh_fields``: how the fields of a refresh are spelled. ``rotates``: a refresh token serves once (None = not known).
     ``renews``: what keeps a login alive: its refresh token, only the ``after`` steps once more, or nothing.
     ``lead``: seconds before the end at which it is renewed; jitter is added, and it is never more than half of the lifetime.
@@ -77,6 +78,7 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     code_holds_tokens: bool = False
     headers: dict[str, str] = {}
     unwrap: str | None = None
+    facts: dict[str, str] = {}
     refresh_body: Literal["form", "json"] = "form"
     refresh_fields: Literal["snake", "camel"] = "snake"
     refresh_extra: dict[str, str] = {}
