@@ -20,6 +20,8 @@ class Envelope:
         """Byte range of that top-level value, None when absent. A repeated key counts by its last value."""
     def raw(self, key: str) -> bytes | None:
         """That value's raw JSON, None when absent."""
+    def holds(self, fragment: bytes) -> bool:
+        """Whether these bytes stand anywhere in the body."""
     def splice(self, changes: dict[str, bytes | None]) -> bytes:
         """The body with top-level values replaced by raw JSON (None removes the key, new keys are appended); every other byte
         is untouched. Of a repeated key that changes only the last occurrence stays, so that no reader can see an old value.

@@ -18,6 +18,15 @@ from omniroute._fast.envelope cimport (
     NUMBER, SURROGATE, TRAILING, refuse, skip_key, skip_space, skip_value,
 )
 
+cdef extern from *:
+    """
+    #ifndef _GNU_SOURCE
+    void *memmem(const void *, size_t, const void *, size_t);
+    #endif
+    """
+    void *memmem(const void *haystack, size_t size, const void *needle, size_t length) noexcept nogil
+
+
 cdef struct Member:
     Py_ssize_t key       # offset of the key's opening quote
     Py_ssize_t key_end   # offset behind its closing quote
@@ -60,6 +69,11 @@ cdef class Envelope:
     def raw(self, str key not None):
         cdef Py_ssize_t i = self._last(key.encode("utf-8", "surrogatepass"))
         return None if i < 0 else self._raw(i)
+
+    def holds(self, bytes fragment not None):
+        return memmem(
+            PyBytes_AS_STRING(self.body), PyBytes_GET_SIZE(self.body), PyBytes_AS_STRING(fragment), PyBytes_GET_SIZE(fragment)
+        ) != NULL
 
     def splice(self, dict changes not None):
         cdef Py_ssize_t i

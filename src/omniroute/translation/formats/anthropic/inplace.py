@@ -30,8 +30,8 @@ def adjust(envelope: Envelope, profile: Profile) -> Changes:
         system = with_preamble(envelope.raw("system"), quirks.preamble)
         if system is not None:
             changes["system"] = system
-    raw = envelope.raw("messages")
-    if raw is not None and PREFIX.encode() in raw:
+    raw = envelope.raw("messages") if envelope.holds(PREFIX.encode()) else None
+    if raw is not None:
         messages = json.loads(raw)
         if isinstance(messages, list):
             kept = [message for message in map(_own_thinking, messages) if message is not None]

@@ -77,8 +77,8 @@ def _tool_choice(envelope: Envelope, quirks: Quirks, changes: Changes) -> None:
 def _system_role(envelope: Envelope, role: str, changes: Changes) -> None:
     """Give system messages the role word the endpoint knows; messages are parsed only if the other word occurs."""
     other = "developer" if role == "system" else "system"
-    raw = envelope.raw("messages")
-    if raw is None or f'"{other}"'.encode() not in raw:
+    raw = envelope.raw("messages") if envelope.holds(f'"{other}"'.encode()) else None
+    if raw is None:
         return
     messages = json.loads(raw)
     items = messages if isinstance(messages, list) else []
