@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from omniroute.core.errors import ConfigError
+from omniroute.core.zone import Zone
 
 Origin = Literal["flag", "environment", "file", "database", "default"]
 ORIGINS: tuple[Origin, ...] = ("flag", "environment", "file", "database", "default")
@@ -26,7 +27,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """One setting. ``unit`` is shown to people; ``choices`` limits text; ``minimum``/``maximum`` limit numbers.
 
     ``restart``: takes effect at the next start only. ``secret``: never shown. ``database``: may be edited at run time.
-    ``networks``: the entries of a list are IP addresses or networks.
+    ``networks``: the entries of a list are IP addresses or networks; ``zone``: the text is the name of a time zone.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     secret: bool = False
     database: bool = True
     networks: bool = False
+    zone: bool = False
 
 
 def _define(*settings: Setting) -> dict[str, Setting]:
@@ -153,6 +155,20 @@ SETTINGS: Mapping[str, Setting] = _define(
             help="Start a second try beside one that is slower to its first token than 95 of 100 before it. The second costs what it used."),
     Setting(name="hedge_share", type="number", default=0.05, section="routing", env=("OMNIROUTE_HEDGE_SHARE",), minimum=0, maximum=1,
             help="The largest share of requests that may have such a second try."),
+    Setting(name="time_zone", type="text", default=None, section="accounting", env=("OMNIROUTE_TIME_ZONE",), zone=True,
+            help="Time zone in which days, weeks and months of budgets and charts begin, such as Europe/Berlin; default: this machine's."),
+    Setting(name="budget_status", type="text", default="402", section="accounting", env=("OMNIROUTE_BUDGET_STATUS",), choices=("402", "429"),
+            help="Status of requests refused for a budget: clients take 402 as final, and try again after 429."),
+    Setting(name="ledger_days", type="integer", default=90, section="accounting", env=("OMNIROUTE_LEDGER_DAYS",), unit="days", minimum=0,
+            help="How long single tries stay in the ledger; 0 keeps them. Their sums stay in any case."),
+    Setting(name="ledger_size", type="size", default=4 * 1024**3, section="accounting", env=("OMNIROUTE_LEDGER_SIZE",), unit="bytes", minimum=0,
+            help="Largest database file: beyond it the oldest tries go. 0 means no limit."),
+    Setting(name="capture_days", type="integer", default=7, section="accounting", env=("OMNIROUTE_CAPTURE_DAYS",), unit="days", minimum=1,
+            help="How long captured requests and answers are kept."),
+    Setting(name="capture_size", type="size", default=256 * 1024**2, section="accounting", env=("OMNIROUTE_CAPTURE_SIZE",), unit="bytes",
+            minimum=1024**2, help="Largest size of all captured requests and answers together: beyond it the oldest go."),
+    Setting(name="capture_part", type="size", default=256 * 1024, section="accounting", env=("OMNIROUTE_CAPTURE_PART",), unit="bytes",
+            minimum=1024, maximum=16 * 1024**2, help="How much of one body is captured; the rest is only counted."),
     Setting(name="demo_provider", type="boolean", default=True, section="providers", env=("OMNIROUTE_DEMO",),
             help="Offer the built-in demo models: they need no network and no account."),
     Setting(name="environment_accounts", type="boolean", default=True, section="providers", env=("OMNIROUTE_ENVIRONMENT_ACCOUNTS",),
@@ -193,6 +209,8 @@ def parse(setting: Setting, raw: Any) -> Any:
         raise ConfigError(f"{setting.name}: {raw!r} is not a valid {setting.type}") from None
     if setting.networks:
         _check_networks(setting, value)
+    if setting.zone:
+        _check_zone(setting, str(value))
     if setting.choices and value not in setting.choices:
         raise ConfigError(f"{setting.name}: {value!r} is not one of {', '.join(setting.choices)}")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -209,6 +227,13 @@ def _check_networks(setting: Setting, entries: Any) -> None:
             ip_network(entry, strict=False)
         except ValueError:
             raise ConfigError(f"{setting.name}: {entry!r} is not an IP address or network (such as 10.0.0.0/8)") from None
+
+
+def _check_zone(setting: Setting, name: str) -> None:
+    try:
+        Zone(name)
+    except ValueError as error:
+        raise ConfigError(f"{setting.name}: {error}") from None
 
 
 def _boolean(raw: Any) -> bool:
