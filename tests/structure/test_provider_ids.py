@@ -15,6 +15,7 @@ ALSO_A_WORD: Mapping[str, str] = {
     "anthropic": "a wire format",
     "gemini": "a wire format",
     "ollama": "a wire format",
+    "kiro": "a wire format",
     "cursor": "a place in a list that is read page by page",
 }
 

@@ -188,7 +188,7 @@ def test_an_error_behind_the_end_is_none_to_a_client_of_another_dialect(upstream
     """Everything was said, and how it ended: nobody would be helped by an answer thrown away, or by a failure on record."""
     whole, error, _ = LATE[upstream]
     stream = whole + (error.rstrip(b"\n") if cut else error)
-    for format in registry():
+    for format in (found for found in registry() if not found.egress_only):
         bridge = Bridge(registry()[upstream].decoder(), format.encoder(META.named(format.id_prefix)))
         out = run(bridge, stream)
         assert b"busy" not in out

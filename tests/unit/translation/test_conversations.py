@@ -161,7 +161,7 @@ def test_edge_041_a_large_result_passes_whole() -> None:
 
 
 def test_edge_018_a_lone_surrogate_is_a_bad_request() -> None:
-    for one in registry():
+    for one in (found for found in registry() if not found.egress_only):
         with pytest.raises(BadRequest):
             one.decode_request(b'{"model":"m","messages":[{"role":"user","content":"\\ud800"}]}')
 

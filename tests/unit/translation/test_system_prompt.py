@@ -30,6 +30,7 @@ BODIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "ollama": ({"model": "m", "messages": [{"role": "system", "content": "OWN"}, USER]}, {"model": "m", "messages": [USER]}),
     "ollama_generate": ({"model": "m", "prompt": "hi", "system": "OWN"}, {"model": "m", "prompt": "hi"}),
 }  # fmt: skip
+STREAMED_ONLY = [found.name for found in FORMATS if found.egress_only and found.inner is None]
 EXPECTED = {"prepend": ["NEW", "OWN"], "append": ["OWN", "NEW"], "replace": ["NEW"]}
 
 
@@ -50,7 +51,7 @@ def system_of(name: str, body: bytes) -> list[str]:
 
 
 def test_every_dialect_is_tried() -> None:
-    assert set(BODIES) == set(FORMATS.names())
+    assert set(BODIES) == {found.name for found in FORMATS if not found.egress_only}
 
 
 @pytest.mark.parametrize("name", sorted(BODIES))
@@ -62,12 +63,23 @@ def test_it_stands_where_it_was_told_to(name: str, position: Position) -> None:
 
 
 @pytest.mark.parametrize("source", sorted(BODIES))
-@pytest.mark.parametrize("target", sorted(name for name in FORMATS.names() if not FORMATS[name].client_only))
+@pytest.mark.parametrize(
+    "target", sorted(found.name for found in FORMATS if not found.client_only and found.name not in STREAMED_ONLY)
+)
 def test_it_arrives_at_every_target(source: str, target: str) -> None:
     body = put(source, BODIES[source][0])
     client, upstream = FORMATS[source], FORMATS[target]
     sent = translate_request(scan(body), client, upstream, Profile(model="up"), model="m", stream=False).body
     assert system_of(target, sent) == ["NEW", "OWN"]
+
+
+@pytest.mark.parametrize("source", sorted(BODIES))
+@pytest.mark.parametrize("target", STREAMED_ONLY)
+def test_it_arrives_where_no_client_reads(source: str, target: str) -> None:
+    body = put(source, BODIES[source][0])
+    sent = translate_request(scan(body), FORMATS[source], FORMATS[target], Profile(model="up"), model="m", stream=False).body
+    assert [sent.count(word) for word in (b"NEW", b"OWN")] == [1, 1]
+    assert sent.index(b"NEW") < sent.index(b"OWN") < sent.rindex(b"hi")
 
 
 def test_blocks_keep_their_cache_marks_and_messages_their_bytes() -> None:
