@@ -9,14 +9,15 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from omniroute.admin.request import AdminRequest, Answer, listing
-from omniroute.admin.resources.limits import MODELS, changed_limits, limits_view, proxy_given
+from omniroute.admin.resources.limits import MODELS, changed_limits, limits_view, proxy_given, stored_limits
 from omniroute.admin.resources.models import view as model_view
+from omniroute.admin.resources.oauth import login_view
 from omniroute.admin.resources.provider_catalogue import needs_key
 from omniroute.admin.routes import Route
 from omniroute.admin.shapes.accounts import Account as AccountShape
 from omniroute.admin.shapes.accounts import AccountTest, CatalogueModel
 from omniroute.admin.shapes.basis import Deleted, Listing
-from omniroute.catalog.account import NO_LIMITS, Account
+from omniroute.catalog.account import Account
 from omniroute.catalog.environment import fill_url_vars
 from omniroute.catalog.schema import Provider, Tier
 from omniroute.core.errors import BadRequest, Conflict
@@ -111,6 +112,8 @@ async def update_account(request: AdminRequest) -> Answer:
     secret = body.api_key if body.api_key is UNSET else checked_secret(body.api_key)
     if secret is None and provider is not None and needs_key(provider):
         raise BadRequest(f"{provider.name} needs an API key; delete the account instead", param="api_key")
+    if secret is not UNSET and login_view(request, row.id) is not None:
+        raise Conflict("this account is signed in: sign in again instead of giving a key", param="api_key", code="signed_in")
     if body.url_vars is not UNSET:
         if provider is not None:
             _check_url_vars(request, provider, body.url_vars)
@@ -277,6 +280,9 @@ def _stored(request: AdminRequest, row: AccountRow, said: dict[str, AccountRouti
     own = said.get(row.id, AccountRoutingRow(account_id=row.id))
     in_force = next((a for a in snapshot.accounts.get(row.provider, ()) if a.id == row.id), None)
     state = _state(row.provider, snapshot, row.enabled, row.last_error)
+    login = login_view(request, row.id)
+    if state in ("connected", "failing") and login is not None and login["problem"] is not None:
+        state = "sign in again"
     return _account_view(
         snapshot,
         {
@@ -287,11 +293,12 @@ def _stored(request: AdminRequest, row: AccountRow, said: dict[str, AccountRouti
             "enabled": row.enabled,
             "priority": row.priority,
             "url_vars": row.url_vars,
-            "limits": {**limits_view(NO_LIMITS), **row.limits, MODELS: list(own.models)},
+            "limits": stored_limits(row.limits, own.models),
             "proxy": None if row.proxy is None else shown_proxy(row.proxy),
             "own_tier": own.tier,
             "label": None if in_force is None else in_force.label,
-            "secret_hint": None if secret is None else mask(secret),
+            "secret_hint": None if secret is None or login is not None else mask(secret),
+            "login": login,
             "state": state,
             "created_at": row.created_at,
             "last_test_at": row.last_test_at,
@@ -316,6 +323,7 @@ def _managed(account: Account, snapshot: Snapshot) -> dict[str, Any]:
             "own_tier": account.tier,
             "label": account.label,
             "secret_hint": None if account.secret is None else mask(account.secret.reveal()),
+            "login": None,
             "state": _state(account.provider, snapshot, account.enabled, None),
             "created_at": None,
             "last_test_at": None,

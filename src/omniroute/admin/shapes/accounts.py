@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from omniroute.admin.shapes.basis import Shape
+from omniroute.admin.shapes.logins import Login
 from omniroute.catalog.account import AccountLimits
 from omniroute.catalog.schema import Tier
 
@@ -60,8 +61,9 @@ class ProviderDetail(Provider):
 
 class Account(Shape):
     """One way to pay a provider. ``tier`` is the one in force, ``own_tier`` what was said of this account; ``state``:
-    ``connected``, ``failing``, ``disabled``, ``not supported`` or ``unknown provider``; ``label`` is what response headers say of
-    it; ``secret_hint`` the masked credential. Times in unix seconds."""
+    ``connected``, ``failing``, ``sign in again``, ``disabled``, ``not supported`` or ``unknown provider``; ``label`` is what
+    response headers say of it; ``secret_hint`` the masked credential, ``login`` the sign-in that stands in its place. Times in
+    unix seconds."""
 
     id: str
     provider: str
@@ -78,6 +80,7 @@ class Account(Shape):
     own_tier: Tier | None
     label: str | None
     secret_hint: str | None
+    login: Login | None
     state: str
     created_at: float | None
     last_test_at: float | None
