@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from omniroute.catalog.allowance import Allowance
 from omniroute.catalog.conduct import OwnCredentials as OwnCredentials
 from omniroute.catalog.conduct import PerCall as PerCall
 from omniroute.catalog.oauth import LoginFile as LoginFile
@@ -164,23 +165,35 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class UsageEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where a provider tells what is left of an account; ``fields`` describes the answer."""
+    """Where a provider tells what is left of an account; ``fields`` describes the answer, ``reader`` names the module of
+    ``upstream/usage`` that understands it (None: nobody asks yet).
+
+    ``url``, the texts in ``headers`` and those in ``body`` may hold ``{token}`` and facts of the login; a header or member whose
+    fact is not known is left out, an address that lacks one is not asked. ``token``: what ``{token}`` is, where what signs calls
+    is not what the login gave: ``signing`` or ``login``.
+    """
 
     method: Literal["GET", "POST"]
     url: str
     fields: str
+    reader: str | None = None
     headers: dict[str, str] = {}
     body: dict[str, Any] = {}
     alternatives: tuple[str, ...] = ()
+    token: Literal["signing", "login"] = "signing"
 
 
 class Quota(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How the provider meters. ``windows`` and ``reset`` are descriptions, ``response_headers`` names with their meaning."""
+    """How the provider meters. ``windows`` and ``reset`` are descriptions, ``response_headers`` names with their meaning.
+
+    ``allowances`` are counted for accounts whose operator states none, since the provider says nothing of what is left.
+    """
 
     windows: tuple[str, ...] = ()
     reset: str | None = None
     response_headers: tuple[str, ...] = ()
     usage_endpoint: UsageEndpoint | None = None
+    allowances: tuple[Allowance, ...] = ()
     plans: str | None = None
     note: str | None = None
 

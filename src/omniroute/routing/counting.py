@@ -8,6 +8,7 @@ from omniroute.catalog.account import Allowance
 from omniroute.routing.quota import STALE_AFTER, Window
 
 _DAY = 86400.0
+_NEARLY = 0.999
 _LENGTHS = {"5h": 5 * 3600.0, "daily": _DAY, "weekly": 7 * _DAY, "monthly": 30 * _DAY}
 
 
@@ -17,8 +18,9 @@ def counted(
     """``windows`` after one more use. A window that the provider itself reports is left alone while that report is fresh, and is
     counted on from there when it no longer is."""
     kept = {(window.name, window.model or ""): window for window in windows}
+    reported = any(window.source != "counted" and now - window.seen_at < STALE_AFTER for window in windows)
     for allowance in allowances:
-        if not concerns(allowance, model):
+        if not concerns(allowance, model) or (allowance.soft and reported):
             continue
         amount = requests if allowance.unit == "requests" else tokens
         key = (allowance.per, allowance.model or "")
@@ -67,7 +69,7 @@ def _one_more(old: Window | None, allowance: Allowance, amount: int, now: float)
     return Window(
         name=allowance.per,
         model=allowance.model,
-        used=min(units / allowance.limit, 1.0),
+        used=min(units / allowance.limit, _NEARLY if allowance.soft else 1.0),
         used_units=units,
         limit=allowance.limit,
         resets_at=resets if resets is not None else next_reset(allowance, now),
