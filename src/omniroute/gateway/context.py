@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from omniroute._fast.envelope import Envelope
 from omniroute._fast.tokens import estimate_body
@@ -46,6 +46,23 @@ class Waiting:
         """(monotonic seconds now, seconds waited so far)."""
         now = self._clock.monotonic()
         return now, self.seconds + (now - self._since if self._under_way else 0.0)
+
+
+class Said(NamedTuple):
+    """What the head of a request tells beside who asks: names of the conversation and of the agent in it, and whether the client
+    wants to know what translation does."""
+
+    session_id: str | None
+    agent_id: str | None
+    explain: bool
+
+
+def said_by(exchange: Exchange) -> Said:
+    return Said(
+        exchange.header("x-claude-code-session-id") or exchange.header("session-id") or exchange.header("x-session-id"),
+        exchange.header("x-claude-code-agent-id"),
+        (exchange.header("x-omniroute-explain") or "").lower() in ("true", "1"),
+    )
 
 
 class Context:
@@ -103,6 +120,7 @@ class Context:
         model: str | None = None,
         stream: bool | None = None,
         array: bool = False,
+        said: Said | None = None,
     ) -> None:
         self.exchange = exchange
         self.format = format
@@ -123,15 +141,11 @@ class Context:
         self.session: str | None = None
         self.beat: Beat | None = None
         self.decision = ""
-        self.explain = (exchange.header("x-omniroute-explain") or "").lower() in ("true", "1")
         self.ops: Ops = None
         self.files: dict[str, File | str] = {}
         self._request: ChatRequest | None = None
         self._estimate: int | None = None
-        self.session_id = (
-            exchange.header("x-claude-code-session-id") or exchange.header("session-id") or exchange.header("x-session-id")
-        )
-        self.agent_id = exchange.header("x-claude-code-agent-id")
+        self.session_id, self.agent_id, self.explain = said_by(exchange) if said is None else said
 
     def request(self) -> ChatRequest:
         """The request in canonical form, read once for all tries. Raises BadRequest."""

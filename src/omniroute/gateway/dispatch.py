@@ -13,7 +13,7 @@ from omniroute.gateway.conversation_key import conversation_key
 from omniroute.gateway.queue import Lines
 from omniroute.routing.facts import Capability, Facts
 from omniroute.routing.health import Health, Lease
-from omniroute.routing.plan import Attempt, Plan
+from omniroute.routing.plan import Attempt, Plan, first_try, sole
 from omniroute.routing.resolve import Group, Leaf, Resolution, Target, resolve
 from omniroute.routing.snapshot import Snapshot
 from omniroute.routing.state import Block
@@ -65,6 +65,15 @@ class Dispatch:
     def _plan(self, context: Context, resolution: Resolution, facts: Facts) -> Plan:
         patience = context.snapshot.settings.cooldown_wait
         return Plan(resolution, context.snapshot, self.health, facts, self._clock.now(), self._rng, patience=patience)
+
+    def begun(self, context: Context, resolution: Resolution, leaf: Leaf, attempt: Attempt, lease: Lease) -> Course:
+        """The course of a request whose first try, at the sole leaf there is, is under way already."""
+        facts = Facts(model=context.model, session=context.session, stream=context.stream)
+        until = asyncio.get_running_loop().time() + context.snapshot.settings.queue_wait
+        course = Course(resolution, facts, self._plan(context, resolution, facts), until)
+        course.plan.begun(leaf, attempt)
+        course.lease = lease
+        return course
 
     async def next(self, context: Context, course: Course) -> Attempt | None:
         """The next try, after whatever must be waited for, with its place taken (``course.lease``, to be released); None when
@@ -151,8 +160,9 @@ class Dispatch:
         ModelNotFound, Forbidden."""
         resolution = resolve(context.snapshot, context.model, context.grant)
         root = resolution.root
-        if isinstance(root, Leaf) and not resolution.chain and len(root.accounts) == 1:
-            return Attempt(target=root.target, account=root.accounts[0])
+        leaf = sole(resolution)
+        if leaf is not None:
+            return first_try(leaf)
         facts = self._facts(context, resolution)
         return self._plan(context, resolution, facts).next() or _first(root)
 

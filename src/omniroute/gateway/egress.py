@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omniroute.core.errors import Fault, OmniRouteError, RequestError
-from omniroute.gateway.context import Context
+from omniroute.gateway.context import Context, Waiting
 from omniroute.gateway.ports import Exchange
 from omniroute.routing.plan import FIRST_CHOICE, Attempt
 from omniroute.translation.format import Format
@@ -23,28 +23,39 @@ def decision_headers(context: Context, attempt: Attempt) -> list[tuple[str, str]
 
     ``overhead-ms`` is our own share of the time: all of it but the standing in line and the waiting for upstreams.
     """
+    headers = choice_headers(attempt, decision_of(context, attempt), context.attempts)
+    if context.upstream is not None:
+        ours, told = timing(context, context.upstream)
+        headers.append(("x-omniroute-overhead-ms", ours))
+        headers.append(("server-timing", told))
+    if context.ops is not None:
+        headers.append(("x-omniroute-ops", str(len(context.ops))))
+    return headers
+
+
+def choice_headers(attempt: Attempt, decision: str, attempts: int) -> list[tuple[str, str]]:
+    """Those of them that say who and why."""
     target = attempt.target
     headers = [
         ("x-omniroute-provider", target.provider.id),
         ("x-omniroute-model", _line(target.model)),
-        ("x-omniroute-decision", _line(decision_of(context, attempt))),
-        ("x-omniroute-attempts", str(context.attempts)),
+        ("x-omniroute-decision", _line(decision)),
+        ("x-omniroute-attempts", str(attempts)),
     ]
     if attempt.account.label:
         headers.append(("x-omniroute-account", attempt.account.label))
     if attempt.combo is not None:
         headers.append(("x-omniroute-combo", attempt.combo))
-    upstream = context.upstream
-    if upstream is not None:
-        now, waited = upstream.read()
-        total = now - context.received
-        ours = max(0.0, total - waited - context.queued)
-        headers.append(("x-omniroute-overhead-ms", f"{ours * 1e3:.2f}"))
-        told = f"queue;dur={context.queued * 1e3:.1f}, upstream;dur={waited * 1e3:.1f}, total;dur={total * 1e3:.1f}"
-        headers.append(("server-timing", told))
-    if context.ops is not None:
-        headers.append(("x-omniroute-ops", str(len(context.ops))))
     return headers
+
+
+def timing(context: Context, upstream: Waiting) -> tuple[str, str]:
+    """Those that say how long: the values of ``x-omniroute-overhead-ms`` and ``server-timing``."""
+    now, waited = upstream.read()
+    total = now - context.received
+    ours = max(0.0, total - waited - context.queued)
+    told = f"queue;dur={context.queued * 1e3:.1f}, upstream;dur={waited * 1e3:.1f}, total;dur={total * 1e3:.1f}"
+    return f"{ours * 1e3:.2f}", told
 
 
 def _line(text: str) -> str:

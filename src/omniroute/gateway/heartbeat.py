@@ -63,16 +63,24 @@ class Heartbeat:
         if context.beat is not None:
             yield context.beat
             return
+        beat = self.begin(context)
+        try:
+            yield beat
+        finally:
+            self.end(beat)
+
+    def begin(self, context: Context) -> Beat:
+        """Attend a request that nobody attends, until :meth:`end`."""
         beat = context.beat = Beat(self._clock, context)
         if beat.interval > 0:
             self._beats.add(beat)
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(_PERIOD, self._tick)
-        try:
-            yield beat
-        finally:
-            self._beats.discard(beat)
-            context.beat = None
+        return beat
+
+    def end(self, beat: Beat) -> None:
+        self._beats.discard(beat)
+        beat.context.beat = None
 
     def _tick(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(_PERIOD, self._tick) if self._beats else None

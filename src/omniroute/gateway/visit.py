@@ -39,22 +39,31 @@ class Visit:
 
         TooManyRequests when the key's minute is full, Unavailable when there is no room for too long, BodyTooLarge.
         """
-        if grant is not None and grant.rpm is not None:
-            self._gate.limits.count(grant)
+        self.count(grant)
         most, limit = settings.max_body_size, settings.bodies_in_flight
         declared = exchange.header("content-length") or ""
         size = int(declared) if declared.isdigit() and len(declared) <= _LONGEST_NUMBER else most
         if not limit or size > most:  # what is too large is refused before it is read
             return await exchange.body(most)
-        hold = self._gate.admission.take(size, limit)
-        if hold is None:
+        if not self.room(size, settings):
             client = grant.id if grant is not None else ""
-            hold = await self._gate.admission.enter(size, client, limit, settings.body_wait)
-        self._hold = hold
+            self._hold = await self._gate.admission.enter(size, client, limit, settings.body_wait)
         body = await exchange.body(most)
-        if hold is not None:
-            hold.shrink(len(body))
+        if self._hold is not None:
+            self._hold.shrink(len(body))
         return body
+
+    def count(self, grant: KeyGrant | None) -> None:
+        """One more request. TooManyRequests when the key's minute is full; such a refusal leaves no trace."""
+        if grant is not None and grant.rpm is not None:
+            self._gate.limits.count(grant)
+
+    def room(self, size: int, settings: Settings) -> bool:
+        """Take room for a body of ``size`` bytes at once; False when it would have to wait."""
+        limit = settings.bodies_in_flight
+        if limit:
+            self._hold = self._gate.admission.take(size, limit)
+        return not limit or self._hold is not None
 
     def stream(self, grant: KeyGrant | None) -> None:
         """What is asked for is a stream. TooManyRequests when the key has as many as it may."""

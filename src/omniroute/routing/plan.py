@@ -103,6 +103,11 @@ class Plan:
             attempt = self._awaited()
         return attempt
 
+    def begun(self, leaf: Leaf, attempt: Attempt) -> Attempt:
+        """The first try is this one, at the :func:`sole` leaf there is."""
+        self._tried[attempt.target.name] = {attempt.account.id: leaf}
+        return attempt
+
     def beside(self, now: float) -> Attempt | None:
         """The next try in the order, to be made while an earlier one is under way: never one in place, never one to wait for."""
         if self._over:
@@ -167,23 +172,11 @@ class Plan:
     def _following(self) -> Attempt | None:
         queue = self._queue
         if queue is None:
-            root = self._resolution.root
-            if isinstance(root, Leaf) and len(root.accounts) == 1 and not self._resolution.chain and not self._tried:
-                only = self._only(root)
-                if only is not None:
-                    return only
+            leaf = sole(self._resolution) if not self._tried else None
+            if leaf is not None and self._view.blocked(leaf.target, leaf.accounts[0], self._now) is None:
+                return self.begun(leaf, first_try(leaf))
             queue = self._queue = self._attempts()
         return next(queue, None)
-
-    def _only(self, leaf: Leaf) -> Attempt | None:
-        """Most requests: a model of one account, which can serve; there is no order to find. None: the long way says why not."""
-        target, account = leaf.target, leaf.accounts[0]
-        if self._view.blocked(target, account, self._now) is not None:
-            return None
-        self._tried[target.name] = {account.id: leaf}
-        return Attempt(
-            target=target, account=account, combo=leaf.combo, step=leaf.step, timeout=leaf.timeout, reason=self._reason
-        )
 
     def _attempts(self) -> Iterator[Attempt]:
         resolution, tried, view = self._resolution, self._tried, self._view
@@ -249,6 +242,18 @@ class Plan:
         """Its window is known and larger than the one that was too small."""
         limits = target.profile.limits
         return (limits.max_input or limits.context or 0) > (self._window or 0)
+
+
+def sole(resolution: Resolution) -> Leaf | None:
+    """The leaf of a name that means one model of one account, with nothing to fall back on: there is no order to find. That is
+    what most requests ask for."""
+    root = resolution.root
+    return root if isinstance(root, Leaf) and len(root.accounts) == 1 and not resolution.chain else None
+
+
+def first_try(leaf: Leaf) -> Attempt:
+    """The try that such a leaf stands for."""
+    return Attempt(target=leaf.target, account=leaf.accounts[0], combo=leaf.combo, step=leaf.step, timeout=leaf.timeout)
 
 
 def _off_limits(target: Target, account: Account) -> Block:

@@ -1,7 +1,7 @@
 """What translation did to one body, to be done again to others like it without going through translation.
 
-Between equal formats a body is asked a few questions and changed at a few places. Translation knows nothing of it but the answers:
-a body that answers the same questions alike is changed alike, whatever the questions are for.
+Between equal formats a body is asked a few questions and changed at a few places. Translation knows nothing of it but the
+answers: a body that answers the same questions alike is changed alike, whatever the questions are for.
 """
 
 from __future__ import annotations
@@ -74,10 +74,7 @@ class Repeat:
         for key, answer in self._raws:
             if envelope.raw(key) != answer:
                 return False
-        for fragment, held in self._holdings:
-            if envelope.holds(fragment) is not held:
-                return False
-        return True
+        return all(envelope.holds(fragment) is held for fragment, held in self._holdings) if self._holdings else True
 
     def translated(self, body: bytes) -> Translated:
         """What :func:`translate_request` would have given for a body that became ``body``."""

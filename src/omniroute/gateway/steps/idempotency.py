@@ -12,6 +12,7 @@ from hashlib import blake2b
 
 from omniroute.core.errors import BadRequest
 from omniroute.core.ids import Clock
+from omniroute.core.settings import Settings
 from omniroute.gateway.context import Context
 from omniroute.gateway.fan_out import FanOut
 from omniroute.gateway.policy import presented_key
@@ -25,6 +26,17 @@ _LONGEST_KEY = 255
 REPLAYED = ("x-omniroute-idempotent", "replayed")
 
 Work = Callable[[Context], Awaitable[None]]
+
+
+def concerns(exchange: Exchange, settings: Settings) -> bool:
+    """The request may be the same as another one, or another one the same as it."""
+    mode = settings.idempotency
+    if mode == "off":
+        return False
+    if exchange.header("idempotency-key") is not None:
+        return True
+    tries = exchange.header("x-stainless-retry-count")
+    return tries is not None and not (tries == "0" and mode == "marked")
 
 
 class _Entry:
@@ -65,12 +77,12 @@ class Idempotency:
 
     async def run(self, context: Context, work: Work) -> None:
         """``work(context)``, or the answer of an equal request. BadRequest when an Idempotency-Key was used for another one."""
-        exchange, mode = context.exchange, context.snapshot.settings.idempotency
-        mark = exchange.header("idempotency-key")
-        tries = exchange.header("x-stainless-retry-count") if mark is None else None
-        if mode == "off" or (mark is None and (tries is None or (tries == "0" and mode == "marked"))):
+        exchange = context.exchange
+        if not concerns(exchange, context.snapshot.settings):
             await work(context)
             return
+        mark = exchange.header("idempotency-key")
+        tries = exchange.header("x-stainless-retry-count") if mark is None else None
         digest = _digest(context)
         key = (_owner(context), f"key:{_checked(mark)}" if mark is not None else digest.hex())
         entry = self._find(key)
