@@ -5,6 +5,7 @@
 -- 0005_ledger 0ceb804fddf9d7fd5a5854104868e2291727726dafb6678cb42aef88892fe6b8
 -- 0006_account_limits a75a65abacc3d0d71d8ec1bf85d5a076d976ce5637d4be6a65ff2a913005f237
 -- 0007_accounting 26ac9cbb19274113696a7e6534178e5419cd51ba20021e5b0246a5cead199b81
+-- 0008_logins 52ab14a21af54337387ff47d128f986bc0b5cc2027c570807b748d4e57f04ee5
 
 CREATE TABLE account_routing (
     account_id TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
@@ -131,6 +132,24 @@ CREATE TABLE fallback_chains (
     updated_at REAL NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE logins (
+    account_id TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    provider TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    flow TEXT NOT NULL,
+    method TEXT NOT NULL,
+    tokens BLOB NOT NULL,
+    facts_json TEXT NOT NULL,
+    expires_at REAL,
+    generation INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    refreshed_at REAL NOT NULL,
+    problem TEXT,
+    claimed_by TEXT,
+    claimed_until REAL,
+    UNIQUE (provider, subject)
+);
+
 CREATE TABLE migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at REAL NOT NULL);
 
 CREATE TABLE nodes (
@@ -183,6 +202,12 @@ CREATE TABLE settings (
     name TEXT PRIMARY KEY,
     value_json TEXT NOT NULL,
     updated_at REAL NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE terms (
+    provider TEXT PRIMARY KEY,
+    digest TEXT NOT NULL,
+    acknowledged_at REAL NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE "usage" (

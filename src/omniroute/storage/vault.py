@@ -34,7 +34,7 @@ _CHECK_TEXT = "omniroute"
 _SEALED_VALUES = (
     "SELECT (SELECT count(*) FROM accounts WHERE secret IS NOT NULL) + (SELECT count(*) FROM nodes WHERE headers IS NOT NULL)"
     " + (SELECT count(*) FROM api_keys WHERE proxy IS NOT NULL) + (SELECT count(*) FROM accounts WHERE proxy IS NOT NULL)"
-    " + (SELECT count(*) FROM nodes WHERE proxy IS NOT NULL)"
+    " + (SELECT count(*) FROM nodes WHERE proxy IS NOT NULL) + (SELECT count(*) FROM logins WHERE tokens IS NOT NULL)"
 )
 
 
