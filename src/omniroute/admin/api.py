@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import parse_qsl
 
 import structlog
 from blacksheep import Application, Content, Request, Response, Router
+from blacksheep.contents import StreamedContent
 
 from omniroute.admin.hosts import PROXY_HEADERS, SAFE_METHODS
-from omniroute.admin.request import MAX_BODY, AdminRequest, Answer
+from omniroute.admin.request import MAX_BODY, AdminRequest, Answer, Stream
 from omniroute.admin.resources import ROUTES
 from omniroute.admin.resources.monitoring import METRICS
 from omniroute.admin.routes import RouteTable, normalise
@@ -179,9 +181,32 @@ def _response(answer: Answer, request: Request, request_id: str) -> Response:
         *((name.encode(), value.encode()) for name, value in answer.headers),
         *((b"set-cookie", cookie.encode()) for cookie in answer.cookies),
     ]
+    if answer.stream is not None:
+        return Response(answer.status, headers, StreamedContent(answer.media.encode(), _parts(answer.stream, request)))
     if answer.body is None:
         return Response(204 if answer.status == 200 else answer.status, headers)
     data = answer.encode()
     if request.method == "HEAD":
         return Response(answer.status, [*headers, (b"content-type", answer.media.encode())])
     return Response(answer.status, headers, Content(answer.media.encode(), data))
+
+
+def _parts(stream: Stream, request: Request) -> Callable[[], AsyncIterator[bytes]]:
+    async def parts() -> AsyncIterator[bytes]:
+        watch = asyncio.create_task(_close_when_left(request, stream), name="admin-stream")
+        try:
+            async for part in stream.parts():
+                yield part
+        finally:
+            watch.cancel()
+            stream.close()
+
+    return parts
+
+
+async def _close_when_left(request: Request, stream: Stream) -> None:
+    """Writing to a caller who has left fails silently; only reading tells."""
+    receive: Callable[[], Awaitable[dict[str, object]]] = request.content.receive  # type: ignore[union-attr]
+    while (await receive())["type"] != "http.disconnect":
+        continue
+    stream.close()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
@@ -97,15 +98,24 @@ class AdminRequest:
         return value
 
 
+class Stream(Protocol):
+    """An answer that comes in parts. ``close`` makes ``parts`` end, and is called in any case."""
+
+    def parts(self) -> AsyncIterator[bytes]: ...
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``body`` is written as JSON, bytes as they are; None means an empty answer. ``cookies`` are whole Set-Cookie values."""
+    """``body`` is written as JSON, bytes as they are; None means an empty answer. ``cookies`` are whole Set-Cookie values.
+    ``stream`` takes the body's place."""
 
     body: Any = None
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     cookies: tuple[str, ...] = field(default=())
     media: str = "application/json"
+    stream: Stream | None = None
 
     def encode(self) -> bytes:
         if isinstance(self.body, bytes):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from omniroute.admin.attempts import Attempts
+from omniroute.admin.events import Events, signs
 from omniroute.admin.hosts import HostPolicy
 from omniroute.admin.login_port import Logins
 from omniroute.admin.sessions import Sessions
@@ -93,6 +94,7 @@ class AdminServices:
     sessions: Sessions = field(init=False)
     attempts: Attempts = field(init=False)
     hosts: HostPolicy = field(init=False)
+    events: Events = field(init=False)
 
     def __post_init__(self) -> None:
         if len(self.admin_token) < 16:
@@ -100,3 +102,4 @@ class AdminServices:
         object.__setattr__(self, "sessions", Sessions(self.session_secret, self.clock))
         object.__setattr__(self, "attempts", Attempts(self.clock))
         object.__setattr__(self, "hosts", HostPolicy(self.host, self.settings().base_url))
+        object.__setattr__(self, "events", Events(lambda: signs(self.health, self.clock.now())))

@@ -40,8 +40,29 @@ from omniroute.storage import (
     Vault,
     digest_key,
 )
+from running.described import Described
 
+# Every answer any of these tests gets is held against the API's description of itself.
+DESCRIBED = Described()
 ADMIN_TOKEN = "oat-" + "t" * 40
+STATUS: dict[str, Any] = {
+    "uptime_seconds": 1.5,
+    "in_flight": 0,
+    "tasks": 3,
+    "draining": False,
+    "recorder": {
+        "waiting": 0, "capacity": 10, "written": 0, "dropped": 0, "failures": 0, "failing_since": None, "last_error": None
+    },
+    "database": {
+        "path": "x", "schema": "0001", "writes_waiting": 0, "writes_done": 0, "readers": 2, "readers_idle": 2
+    },
+    "upstream": {"httpx": {"origins": {"https://alpha.example": {"open": 1, "idle": 1, "busy": 0}}}},
+    "loop_lag": {"p50_ms": None, "p99_ms": None, "max_ms": 0.0, "count": 0},
+    "gc": {"collections": [0, 0, 0], "p50_ms": None, "p99_ms": None, "max_ms": 0.0, "frozen": 0},
+    "memory": {"rss_bytes": 1},
+    "idempotency": {"answers": 0, "bytes": 0, "replayed": 0},
+    "latency": [],
+}  # fmt: skip
 FORMATS = frozenset({"openai_chat", "anthropic"})
 KEY_SECRET = b"k" * 32
 PASSWORD = "correct horse battery"
@@ -101,7 +122,7 @@ class World:
     def client(self, *, token: bool = True, peer: str = "127.0.0.1", host: str = "localhost:20128") -> httpx.AsyncClient:
         headers = {"authorization": f"Bearer {ADMIN_TOKEN}"} if token else {}
         transport = httpx.ASGITransport(app=self.transport, client=(peer, 50000))
-        return httpx.AsyncClient(transport=transport, base_url=f"http://{host}", headers=headers)
+        return httpx.AsyncClient(transport=transport, base_url=f"http://{host}", headers=headers, event_hooks=DESCRIBED.hooks)
 
 
 Opened = Callable[..., Any]
@@ -202,7 +223,7 @@ async def _world(
         reload=reload,
         test_account=test_account,
         explain=lambda format_name, body, model: {"format": format_name, "body": body, "model": model},
-        status=lambda: {"uptime_seconds": 1.5},
+        status=lambda: STATUS,
         metrics=lambda accept: (f"text/{accept}", b"up 1\n"),
         shutdown=shutdown,
         clock=clock,

@@ -7,10 +7,13 @@ from omniroute.admin.resources import (
     audit,
     auth,
     combos,
+    description,
+    events,
     keys,
     limits,
     models,
     monitoring,
+    oauth,
     provider_catalogue,
     provider_models,
     provider_nodes,
@@ -24,11 +27,12 @@ from omniroute.admin.resources import (
 )
 from omniroute.admin.routes import Route
 
-ROUTES: tuple[Route, ...] = (
+_RESOURCES: tuple[Route, ...] = (
     *auth.ROUTES,
     *keys.ROUTES,
     *provider_catalogue.ROUTES,
     *providers.ROUTES,
+    *oauth.ROUTES,
     *provider_nodes.ROUTES,
     *provider_models.ROUTES,
     *models.ROUTES,
@@ -42,8 +46,10 @@ ROUTES: tuple[Route, ...] = (
     *usage.ROUTES,
     *audit.ROUTES,
     *monitoring.ROUTES,
+    *events.ROUTES,
     *translator.ROUTES,
 )
+ROUTES = description.described(_RESOURCES)
 """Every route of the admin API."""
 
 __all__ = ["ROUTES"]

@@ -123,5 +123,5 @@ ROUTES = (
     Route("POST", "/api/init", first_password, public=True, body=PasswordBody, answer=SessionOpened, statuses=(201,)),
     Route("POST", "/api/auth/login", login, public=True, body=PasswordBody, answer=SessionOpened),
     Route("POST", "/api/auth/logout", logout, answer=LoggedOut),
-    Route("PUT", "/api/auth/password", change_password, body=ChangeBody, answer=SessionOpened | PasswordChanged),
+    Route("PUT", "/api/auth/password", change_password, body=ChangeBody, answer=PasswordChanged),
 )

@@ -50,6 +50,14 @@ def limits_view(limits: AccountLimits) -> dict[str, Any]:
     return found
 
 
+def stored_limits(stored: dict[str, Any], models: tuple[str, ...]) -> dict[str, Any]:
+    """Limits of the store with every member. Those that this version cannot take (of a newer one) are not in force, nor shown."""
+    try:
+        return limits_view(msgspec.convert({**stored, MODELS: models}, AccountLimits))
+    except msgspec.ValidationError:
+        return limits_view(AccountLimits(models=models))
+
+
 def changed_limits(known: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
     """``known`` with the members given; null takes one away, null as a whole all of them. BadRequest about the first that is
     wrong."""

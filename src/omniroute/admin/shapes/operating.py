@@ -35,7 +35,11 @@ class LoggedOut(Shape):
 
 
 class PasswordChanged(Shape):
-    changed: bool
+    """Told to a caller with the admin token; one with a session gets a new session instead."""
+
+    changed: bool | UnsetType = UNSET
+    authenticated: bool | UnsetType = UNSET
+    expires_in: int | UnsetType = UNSET
 
 
 class Key(Shape):
