@@ -1,0 +1,55 @@
+"""How a provider is asked for an account's usage: its data filled in with what is known of the login."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from omniroute.catalog.account import Account
+from omniroute.catalog.schema import Provider, UsageEndpoint
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_GONE = object()
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Question(NamedTuple):
+    """``body``: JSON, None for none. It holds the token: never to be printed."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: Any
+
+    def __repr__(self) -> str:
+        return f"<{self.method} {self.url}>"
+
+
+def question(endpoint: UsageEndpoint, provider: Provider, account: Account, token: str) -> Question | None:
+    """What to ask with ``token``; None while the account lacks something that the address needs."""
+    login = account.login.facts if account.login is not None else {}
+    facts = {**provider.url_defaults, **account.url_vars, **login, "token": token}
+    if not _known(endpoint.url, facts):
+        return None
+    url = _PLACEHOLDER.sub(lambda found: quote(facts[found[1]], safe=""), endpoint.url)
+    headers = {name: _CONTROL.sub("", _fill(text, facts)) for name, text in endpoint.headers.items() if _known(text, facts)}
+    body = _body(endpoint.body, facts) if endpoint.method == "POST" else None
+    return Question(endpoint.method, url, headers, body)
+
+
+def _known(template: str, facts: Mapping[str, str]) -> bool:
+    return all(facts.get(word) for word in _PLACEHOLDER.findall(template))
+
+
+def _fill(template: str, facts: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: facts[found[1]], template)
+
+
+def _body(value: Any, facts: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return _fill(value, facts) if _known(value, facts) else _GONE
+    if isinstance(value, dict):
+        return {key: made for key, inner in value.items() if (made := _body(inner, facts)) is not _GONE}
+    return value
