@@ -49,7 +49,7 @@ class OmniRoute:
         self._recorder = Recorder(self._write_usage, clock=clock, first_id=first_row)
         self._ledger = Ledger(self._recorder, lambda: installation.snapshot.catalogue, self.observing.traffic, clock)
         self._transports = Transports(clock)
-        self._shutdown: Callable[[], None] | None = None
+        self._shutdown: Callable[[], None] = lambda: None
         self.health = Health(random.Random())
         self.health_keeper = HealthKeeper(self.health, RoutingStateRepository(installation.db), clock)
         self.gateway = Gateway(
@@ -105,6 +105,7 @@ class OmniRoute:
     def drain(self) -> None:
         """Refuse new model requests; what is open goes on."""
         self.gateway.draining = True
+        self.services.events.close()
 
     def busy(self) -> int:
         """Model requests being served."""
@@ -121,10 +122,6 @@ class OmniRoute:
     def on_shutdown(self, stop: Callable[[], None]) -> None:
         """What the admin API's shutdown calls."""
         self._shutdown = stop
-
-    def _request_shutdown(self) -> None:
-        if self._shutdown is not None:
-            self._shutdown()
 
     def _services(self, host: str, port: int) -> AdminServices:
         installation = self.installation
@@ -148,7 +145,7 @@ class OmniRoute:
             metrics=self.observing.page,
             health=self.health,
             lines=self.gateway.dispatch.lines.describe,
-            shutdown=self._request_shutdown,
+            shutdown=lambda: self._shutdown(),
             clock=self._clock,
             session_secret=installation.secrets.session,
             admin_token=installation.secrets.admin_token,
@@ -162,6 +159,7 @@ class OmniRoute:
         used = {r.key_id: r.started_at for r in records if r.key_id is not None}
         if used:
             await self.installation.keys.touch(used)
+        self.services.events.stored(records)
 
     async def _test_account(self, account_id: str) -> TestResult:
         provider, account = _find(self.installation, account_id)
