@@ -41,6 +41,40 @@ _LISTS = ("drop", "reserved_names", "message_drop")
 _MAPS = ("envelope", "rename", "force", "accepted", "tool_types")
 
 
+class PriceTier(msgspec.Struct, frozen=True, kw_only=True):
+    """USD per million tokens of a request whose input is longer than ``above`` tokens: all of them cost that."""
+
+    above: int
+    input: float
+    output: float
+    cached: float | None = None
+    cache_write: float | None = None
+
+
+PriceSource = Literal["override", "custom", "catalogue", "genai-prices", "none"]
+
+
+class Rates(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model costs: ``price`` for short inputs, ``tiers`` for longer ones, by length. ``version`` names these very figures,
+    None where nothing is known."""
+
+    price: Price = Price()
+    tiers: tuple[PriceTier, ...] = ()
+    source: PriceSource = "none"
+    version: str | None = None
+
+    def at(self, input_tokens: int) -> Price:
+        """The price of a request with so long an input."""
+        found = self.price
+        for tier in self.tiers:
+            if input_tokens <= tier.above:
+                break
+            found = Price(
+                input=tier.input, output=tier.output, cached=tier.cached, cache_write=tier.cache_write, basis=self.price.basis
+            )
+        return found
+
+
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     """How an endpoint differs from the norm of its format: a closed vocabulary, merged provider → model.
 
