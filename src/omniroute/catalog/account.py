@@ -80,7 +80,8 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """``source`` says who manages it: the database, the environment, the config file, or the product itself (builtin).
+    """``source`` says who manages it: the database, the environment, the config file, the product itself (builtin), or nobody here
+    (client: whoever asks is signed in by themselves).
 
     ``priority``: lower is tried first. ``url_vars`` fill ``{placeholders}`` of the provider's URLs. ``tier`` None means the
     provider's. ``proxy``: outbound proxy URL of its calls, or ``direct``. ``label`` is what clients may see of it: the same name
@@ -91,7 +92,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     name: str
     secret: Secret | None = None
-    source: Literal["database", "environment", "file", "builtin"] = "database"
+    source: Literal["database", "environment", "file", "builtin", "client"] = "database"
     enabled: bool = True
     priority: int = 1
     url_vars: dict[str, str] = {}

@@ -13,6 +13,7 @@ SECRET_HEADERS = frozenset(
         "api-key",
         "x-goog-api-key",
         "x-key",
+        "x-omniroute-key",
         "xi-api-key",
         "cookie",
         "set-cookie",

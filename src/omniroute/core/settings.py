@@ -171,6 +171,9 @@ SETTINGS: Mapping[str, Setting] = _define(
             minimum=1024, maximum=16 * 1024**2, help="How much of one body is captured; the rest is only counted."),
     Setting(name="demo_provider", type="boolean", default=True, section="providers", env=("OMNIROUTE_DEMO",),
             help="Offer the built-in demo models: they need no network and no account."),
+    Setting(name="own_credentials", type="text", default="on", section="providers", env=("OMNIROUTE_OWN_CREDENTIALS",), choices=("on", "off"),
+            help="Send the request of a client that is signed in at its own provider by itself (Claude Code, Codex) to that provider with "
+            "its own token, and elsewhere only when it refuses."),
     Setting(name="environment_accounts", type="boolean", default=True, section="providers", env=("OMNIROUTE_ENVIRONMENT_ACCOUNTS",),
             help="Make accounts of the providers' conventional variables (OPENAI_API_KEY, ANTHROPIC_API_KEY, …)."),
 )  # fmt: skip

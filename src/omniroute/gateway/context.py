@@ -18,6 +18,7 @@ from omniroute.translation.request import read_request, wants_stream
 
 if TYPE_CHECKING:
     from omniroute.gateway.heartbeat import Beat
+    from omniroute.gateway.own_credentials import Own
     from omniroute.routing.plan import Attempt
 
 
@@ -74,7 +75,8 @@ class Context:
     does; ``ops`` is what it did for the last try (None: nobody asked). ``files`` holds what URLs of the request led to, a text
     says why to nothing. ``committed``: something of an answer has been sent, so that no other try may follow. ``session`` is the
     name by which routing knows the conversation; ``beat`` keeps the client of a silent stream patient. ``attempt`` is the last
-    try, ``queued`` the seconds spent in line and in pauses, ``upstream`` measures what is waited for others.
+    try, ``queued`` the seconds spent in line and in pauses, ``upstream`` measures what is waited for others. ``own`` is set where
+    the client is signed in by itself.
     """
 
     __slots__ = (
@@ -97,6 +99,7 @@ class Context:
         "grant",
         "model",
         "ops",
+        "own",
         "queued",
         "received",
         "session",
@@ -143,6 +146,7 @@ class Context:
         self.decision = ""
         self.ops: Ops = None
         self.files: dict[str, File | str] = {}
+        self.own: Own | None = None
         self._request: ChatRequest | None = None
         self._estimate: int | None = None
         self.session_id, self.agent_id, self.explain = said_by(exchange) if said is None else said

@@ -134,7 +134,9 @@ class Dispatch:
         return None if attempt is None else (attempt, self.lease(attempt))
 
     def read_headers(self, attempt: Attempt, headers: Headers) -> None:
-        """What the answer says of quotas and rates; of one that failed, after :meth:`done`."""
+        """What the answer says of quotas and rates; of one that failed, after :meth:`done`. Nothing of a client's own login."""
+        if attempt.account.source == "client":
+            return
         now = self._clock.now()
         found = windows_from_headers(headers, now, attempt.target.model)
         if found.windows or found.rates:

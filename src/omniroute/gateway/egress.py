@@ -30,6 +30,8 @@ def decision_headers(context: Context, attempt: Attempt) -> list[tuple[str, str]
         headers.append(("server-timing", told))
     if context.ops is not None:
         headers.append(("x-omniroute-ops", str(len(context.ops))))
+    if context.own is not None:
+        headers += context.own.beside
     return headers
 
 

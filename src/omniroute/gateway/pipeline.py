@@ -155,7 +155,11 @@ class Pipeline:
             return 1
         return choices_to_make(context.request(), upstream, profile)
 
-    def _make(self, kind: type[T], context: Context, attempt: Attempt, upstream: Format, prepared: Prepared) -> T:
+    async def forward(self, context: Context, attempt: Attempt, prepared: Prepared, kind: Callable[..., Try]) -> None:
+        """One try as it is ``prepared``, recorded however it ends. Nothing becomes known of the account by it."""
+        await self._run(self._make(kind, context, attempt, self._formats[attempt.target.format], prepared))
+
+    def _make(self, kind: Callable[..., T], context: Context, attempt: Attempt, upstream: Format, prepared: Prepared) -> T:
         context.attempts += 1
         report = Report(context, attempt, upstream.name, self._clock)
         transport = self._transport_for(attempt.target.provider.carrier)

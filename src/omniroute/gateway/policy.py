@@ -15,14 +15,27 @@ from omniroute.routing.snapshot import KeyGrant, Snapshot
 Digest = Callable[[str], bytes]
 
 
-def presented_key(exchange: Exchange) -> str | None:
-    """The key of ``Authorization: Bearer``, ``x-api-key``, ``x-goog-api-key`` or ``?key=``, in that order."""
+def bearer_token(exchange: Exchange) -> str | None:
+    """The token of ``Authorization: Bearer``."""
     authorization = exchange.header("authorization")
     if authorization:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() == "bearer" and token.strip():
             return token.strip()
-    return exchange.header("x-api-key") or exchange.header("x-goog-api-key") or exchange.query("key") or None
+    return None
+
+
+def presented_key(exchange: Exchange) -> str | None:
+    """The key of ``Authorization: Bearer``, ``x-api-key``, ``x-goog-api-key`` or ``?key=``, in that order. Beside a bearer token
+    that is not one of ours, a key of ours may stand in ``x-omniroute-key`` or ``x-api-key``."""
+    token = bearer_token(exchange)
+    if token is None:
+        other = exchange.header("x-api-key") or exchange.header("x-goog-api-key") or exchange.query("key")
+        return other or exchange.header("x-omniroute-key") or None
+    if token.startswith(API_KEY_PREFIX):
+        return token
+    beside = exchange.header("x-api-key") or ""
+    return exchange.header("x-omniroute-key") or (beside if beside.startswith(API_KEY_PREFIX) else token)
 
 
 def _refuse_web_pages(exchange: Exchange, snapshot: Snapshot) -> None:

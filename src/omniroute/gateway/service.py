@@ -23,6 +23,7 @@ from omniroute.gateway.dispatch import Dispatch
 from omniroute.gateway.egress import JSON_TYPE, send_error
 from omniroute.gateway.ingress import admit, confine
 from omniroute.gateway.models import SHAPES, list_models, one_model, spoken
+from omniroute.gateway.own_credentials import OwnCredentials, told
 from omniroute.gateway.pipeline import Pipeline, TransportFor
 from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange, Recorder
@@ -70,6 +71,7 @@ class Gateway:
         self.conversations = Conversations(clock)
         self.gate = Gate(clock)
         self.idempotency = Idempotency(clock)
+        self.own = OwnCredentials(self.pipeline, self._executor, digest, clock)
         self._addresses = AddressGate()
         self._clock = clock
 
@@ -159,6 +161,9 @@ class Gateway:
             context = await admit(
                 exchange, format, self._snapshot(), self._digest, self._clock, visit, model=model, stream=stream, array=array
             )
+            own = self.own.recognised(context, provider=provider, compact=compact)
+            if own is not None and await self.own.serve(context, own):
+                return
             if provider is not None:
                 confine(context, provider)
             if format.history is not None:
@@ -169,7 +174,7 @@ class Gateway:
         except (RequestError, Fault) as error:
             if context is None or exchange.started:
                 raise
-            await send_error(exchange, format, error, listed=array, context=context)
+            await send_error(exchange, format, told(context, error), listed=array, context=context)
         finally:
             visit.close()
             self.in_flight -= 1

@@ -29,6 +29,7 @@ _NEVER_FROM_CLIENT = SECRET_HEADERS | {
     "host", "content-length", "content-type", "content-encoding", "transfer-encoding", "accept", "accept-encoding",
     "connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "expect", "forwarded", "via",
 }  # fmt: skip
+_FRAMING = frozenset({"content-type", "accept-encoding"})
 _WAYS = 4096
 _VARIANTS = 32
 _LATER = "the id of each call"
@@ -230,6 +231,33 @@ class Executor:
             proxy=away,
         )
         return call if provider.per_call is None else _with_own_words(call, provider, account, asked)
+
+    def forward(
+        self,
+        provider: Provider,
+        account: Account,
+        body: bytes,
+        settings: Settings,
+        *,
+        model: str,
+        path: str,
+        stream: bool,
+        headers: Iterable[tuple[str, str]],
+        timers: Timers | None = None,
+    ) -> Call:
+        """A call that carries ``headers`` and ``body`` as they are, signed by nobody here: address, timers and outbound proxy are
+        those of any other call. Nothing of it is remembered. Raises Fault when the URL cannot be built."""
+        url = _url(provider, account, model, path)
+        framing = [("content-type", "application/json"), ("accept-encoding", "identity" if stream else "gzip, deflate")]
+        return Call(
+            method="POST",
+            url=url,
+            headers=[*framing, *((name, text) for name, text in headers if name not in _FRAMING)],
+            body=body,
+            timers=timers or timers_for(provider, settings),
+            private=provider.private,
+            proxy=proxy_for(url, settings.outbound_proxy, self._environ, chosen=(None, provider.proxy)),
+        )
 
 
 def _head(way: _Way, given: tuple[tuple[str, str], ...], defaults: Mapping[str, str], *, body: bool, stream: bool) -> _Head:
