@@ -46,7 +46,8 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ``refresh_fields``: how the fields of a refresh are spelled. ``rotates``: a refresh token serves once (None = not known).
     ``renews``: what keeps a login alive: its refresh token, only the ``after`` steps once more, or nothing.
     ``lead``: seconds before the end at which it is renewed; jitter is added, and it is never more than half of the lifetime.
-    ``after``: words of ``upstream/login/after``, what is asked once the tokens are there.
+    ``after``: words of ``upstream/login/after``, what is asked once the tokens are there; ``metadata``: what those steps tell of
+    the program that asks.
     """
 
     flow: Flow
@@ -79,6 +80,7 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     headers: dict[str, str] = {}
     unwrap: str | None = None
     facts: dict[str, str] = {}
+    metadata: dict[str, str] = {}
     refresh_body: Literal["form", "json"] = "form"
     refresh_fields: Literal["snake", "camel"] = "snake"
     refresh_extra: dict[str, str] = {}

@@ -83,8 +83,8 @@ def said_of(client: Client | None) -> dict[str, str]:
 
 
 def kept(chosen: Mapping[str, str]) -> dict[str, str]:
-    """Of what was chosen, what the login must remember: where its servers stand."""
-    return {name: chosen[name] for name in ("region",) if name in chosen}
+    """Of what was chosen, what the login must remember: where its servers stand, and who is billed."""
+    return {name: chosen[name] for name in ("region", "project") if name in chosen}
 
 
 def challenge(verifier: str) -> str:
