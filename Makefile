@@ -40,7 +40,7 @@ help:
 	@echo 'make soak    half an hour of mixed traffic: is memory flat, does the ledger agree with the bill (ARGS="--minutes 5")'
 	@echo 'make agents  run Claude Code, Codex and Gemini CLI through a tool loop against every other dialect'
 	@echo 'make dashboard  build the dashboard alone (make run and make test do it when its sources changed)'
-	@echo 'make docs    write the settings tables of docs/configuration.md'
+	@echo 'make docs    write the settings tables of docs/configuration.md, the routes of docs/admin-api.md, the dashboard'\''s types'
 	@echo 'make screenshots  take the pictures of docs/images anew (needs Chromium)'
 	@echo 'make wheel   build the source archive, and the wheel from it, into dist/'
 	@echo 'make clean   remove everything make made; your data directory is not touched'
@@ -84,6 +84,7 @@ dashboard: $(STAMPS)/dashboard
 
 docs: $(PACKAGE)
 	$(BIN)/python docs/settings_table.py
+	$(BIN)/python docs/api_reference.py
 
 screenshots: $(PACKAGE) $(STAMPS)/dashboard $(STAMPS)/test
 	@.ci/chromium $(BIN)/python

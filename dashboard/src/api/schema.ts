@@ -1,0 +1,1052 @@
+// Made of the admin API's description by `make docs`. Not to be edited.
+
+/** One way to pay a provider. `tier` is the one in force, `own_tier` what was said of this account; `state`: `connected`, `failing`, `sign in again`, `disabled`, `not supported` or `unknown provider`; `label` is what response headers say of it; `secret_hint` the masked credential, `login` the sign-in that stands in its place. Times in unix seconds. */
+export interface Account {
+  id: string;
+  provider: string;
+  provider_name: string;
+  prefix: string;
+  name: string;
+  source: "builtin" | "database" | "environment" | "file";
+  enabled: boolean;
+  priority: number;
+  url_vars: Record<string, string>;
+  limits: AccountLimits;
+  proxy: string | null;
+  tier: "api_key" | "cheap" | "free" | "subscription" | null;
+  own_tier: "api_key" | "cheap" | "free" | "subscription" | null;
+  label: string | null;
+  secret_hint: string | null;
+  login: Login | null;
+  state: string;
+  created_at: number | null;
+  last_test_at: number | null;
+  last_error: string | null;
+  read_only: boolean;
+}
+
+/** What the operator allows an account; None or empty = no limit of ours. `rpm`: requests begun within any minute; `min_gap`: seconds between two of them; `concurrency`: requests under way. `models`: ids it may serve, a `*` at the end stands for anything. `reserve`: the share of each quota (0..1) that is kept for other uses. */
+export interface AccountLimits {
+  rpm: number | null;
+  min_gap: number | null;
+  concurrency: number | null;
+  models: string[];
+  reserve: number;
+  allowances: Allowance[];
+}
+
+export interface AccountRouting {
+  id: string;
+  provider: string;
+  tier: "api_key" | "cheap" | "free" | "subscription" | null;
+  models: string[];
+}
+
+/** What one live request for one token brought. `status` is its HTTP status. */
+export interface AccountTest {
+  id: string;
+  ok: boolean;
+  status: number;
+  message: string;
+  first_token_ms: number | null;
+  model: string | null;
+}
+
+/** The provider's notice was read; sign-ins may be begun. */
+export interface Acknowledged {
+  provider: string;
+  acknowledged: boolean;
+}
+
+/** Another name for a model or a combo. */
+export interface AliasEntry {
+  alias: string;
+  target: string;
+  source: "builtin" | "file" | "stored";
+  read_only: boolean;
+  problems: string[];
+}
+
+/** `alias` may hold `*` and `?`; `target` is a model, a combo or `PREFIX/*`. */
+export interface AliasesAliasBody {
+  alias: string;
+  target: string;
+}
+
+/** `model` is a name, or a pattern of names (`*`: everything). */
+export interface AliasesChainBody {
+  model: string;
+  steps: unknown[];
+}
+
+/** A quota that the provider does not report and we count: `limit` requests or tokens `per` window. Days begin at `reset_hour` in `zone` (IANA name), weeks on `weekday` (0 = Monday), months on `day`; `5h` and `rolling` (of `hours`) begin with the first request. `model`: an id, or a beginning and `*`; None = all together. `soft`: what the provider is said to give; it is not counted where the provider reports, and only a refusal uses it up. */
+export interface Allowance {
+  limit: number;
+  unit: "requests" | "tokens";
+  per: "5h" | "daily" | "monthly" | "rolling" | "weekly";
+  model: string | null;
+  hours: number;
+  reset_hour: number;
+  weekday: number;
+  day: number;
+  zone: string;
+  soft: boolean;
+}
+
+/** One change. `actor`: who (`admin`, `cli`, `system`); `action`: `key.create` and so on; `target`: the id. */
+export interface AuditRow {
+  id: number;
+  at: number;
+  actor: string;
+  action: string;
+  target: string;
+  detail: Record<string, unknown>;
+}
+
+export interface AuthChangeBody {
+  new_password: string;
+  current_password?: string | null;
+}
+
+export interface AuthPasswordBody {
+  password: string;
+}
+
+/** `failures` of late, of `threshold` that open it; `opened`: how often in a row. */
+export interface Breaker {
+  provider: string;
+  state: "closed" | "half_open" | "open";
+  until: number | null;
+  failures: number;
+  opened: number;
+  threshold: number | null;
+}
+
+/** The sign-in is over. */
+export interface Cancelled {
+  id: string;
+  cancelled: boolean;
+}
+
+/** A model, `id` as clients ask for it. `context` and `output` in tokens, prices in USD per million tokens; null: not known. */
+export interface CatalogueModel {
+  id: string;
+  provider: string;
+  model: string;
+  name: string;
+  kind: string;
+  connected: boolean;
+  status: string | null;
+  context: number | null;
+  output: number | null;
+  tools: boolean | null;
+  vision: boolean | null;
+  reasoning: boolean | null;
+  input_price: number | null;
+  output_price: number | null;
+  price_basis: string;
+}
+
+/** What else to try for the models that `model` (a name or a pattern) names. */
+export interface ChainEntry {
+  model: string;
+  steps: Step[];
+  source: "builtin" | "file" | "stored";
+  read_only: boolean;
+  problems: string[];
+}
+
+/** Several models behind one name. `strategy` null means the setting's; `timeout` in seconds to the first token; `proxy`: outbound proxy of its calls, or `direct`; `problems` are sentences about steps that lead nowhere. */
+export interface Combo {
+  id: string;
+  name: string;
+  strategy: string | null;
+  options: Record<string, unknown>;
+  steps: (string | Step)[];
+  fallback: (string | Step)[];
+  timeout: number | null;
+  retries: number | null;
+  proxy: string | null;
+  source: "builtin" | "file" | "stored";
+  read_only: boolean;
+  problems: string[];
+}
+
+/** What is left out stays; null takes a value away. */
+export interface ComboChange {
+  name?: string;
+  steps?: unknown[];
+  strategy?: string | null;
+  options?: Record<string, unknown> | null;
+  fallback?: unknown[] | null;
+  timeout?: number | null;
+  retries?: number | null;
+}
+
+/** As in the config file. A step is a name, or an object with `model` or `combo`, `account`, `weight`, `timeout`, `retries`, `tags`. */
+export interface CombosCreateBody {
+  name: string;
+  steps: unknown[];
+  strategy?: string | null;
+  options?: Record<string, unknown>;
+  fallback?: unknown[];
+  timeout?: number | null;
+  retries?: number | null;
+}
+
+/** An account, or one `model` of it, that is left alone `until` (unix seconds; null: until it is mended). Of accounts that are gone only the id is left. `reason`: the class of the fault; `stated`: the provider named the time; `next_probe_at`: when one request may look whether it still holds. */
+export interface Cooldown {
+  id: string;
+  provider: string | null;
+  name: string | null;
+  label: string | null;
+  model: string | null;
+  reason: string;
+  since: number;
+  until: number | null;
+  active: boolean;
+  stated: boolean;
+  next_probe_at: number | null;
+}
+
+export interface Counted {
+  known: number;
+  connected: number;
+}
+
+/** One model. `context` and `max_output` in tokens; None = not known. `price`: USD per million tokens under `input`, `output`, `cached`, `cache_write`. */
+export interface CustomModelRow {
+  provider: string;
+  model_id: string;
+  name: string;
+  context: number | null;
+  max_output: number | null;
+  tools: boolean | null;
+  vision: boolean | null;
+  reasoning: boolean | null;
+  price: Record<string, number> | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface DatabaseState {
+  path: string;
+  schema: string;
+  writes_waiting: number;
+  writes_done: number;
+  readers: number;
+  readers_idle: number;
+}
+
+/** It is gone. */
+export interface Deleted {
+  id: string;
+  deleted: boolean;
+}
+
+export interface DeletedAlias {
+  alias: string;
+  deleted: boolean;
+}
+
+export interface DeletedChain {
+  model: string;
+  deleted: boolean;
+}
+
+export interface DeletedModel {
+  provider: string;
+  model_id: string;
+  deleted: boolean;
+}
+
+/** Who would be asked now, in order. `kind` and `decision`: how the name was understood; `outcome`: what the client would be told if nobody could answer. */
+export interface DryRun {
+  model: string;
+  kind: string;
+  decision: string;
+  rows: Row[];
+  left_out: LeftOut[];
+  outcome: string | null;
+}
+
+/** The one shape of every refusal. */
+export interface Error {
+  error: Problem;
+}
+
+/** What would be sent to `model` in `upstream_format`. */
+export interface Explanation {
+  model: string;
+  format: string;
+  upstream_format: string;
+  operations: Operation[];
+  lossy: boolean;
+  body: Record<string, unknown>;
+}
+
+/** One thing to set of a strategy: enough to draw its form and to check what is given. */
+export interface Field {
+  name: string;
+  type: "boolean" | "integer" | "number" | "text";
+  default: unknown;
+  help: string;
+  minimum: number | null;
+  maximum: number | null;
+  choices: string[];
+}
+
+export interface GcPauses {
+  collections: number[];
+  p50_ms: number | null;
+  p99_ms: number | null;
+  max_ms: number;
+  frozen: number;
+}
+
+/** The configuration in figures, and the live state of the process. Further parts of the server may add members. */
+export interface Health {
+  version: string;
+  uptime_seconds: number;
+  in_flight: number;
+  tasks: number;
+  draining: boolean;
+  accounts: number;
+  keys: number;
+  password_set: boolean;
+  api_key_required: boolean;
+  config_file: string | null;
+  providers: Counted;
+  recorder: RecorderState;
+  database: DatabaseState;
+  upstream: Record<string, WireState>;
+  loop_lag: LoopLag;
+  gc: GcPauses;
+  memory: Memory;
+  idempotency: Remembered;
+  latency: Latency[];
+}
+
+/** A sign-in of another program on this machine. `source` names it when importing; `label`: whose it is. */
+export interface Importable {
+  provider: string;
+  source: string;
+  path: string;
+  label: string | null;
+  expires_at: number | null;
+}
+
+/** What a first visit must know. `endpoint` is the base URL of the OpenAI dialect, `example_model` one that answers. */
+export interface Init {
+  version: string;
+  setup_required: boolean;
+  can_set_password: boolean;
+  authenticated: boolean;
+  api_key_required: boolean;
+  endpoint: string;
+  example_model: string;
+}
+
+/** An API key. `hint`: how it begins; empty lists and null mean no limit; times in unix seconds. */
+export interface Key {
+  id: string;
+  name: string;
+  hint: string | null;
+  models: string[];
+  combos: string[];
+  providers: string[];
+  rpm: number | null;
+  streams: number | null;
+  system_prompt: string | null;
+  system_prompt_position: "append" | "prepend" | "replace";
+  proxy: string | null;
+  state: "active" | "expired" | "revoked";
+  created_at: number | null;
+  last_used_at: number | null;
+  expires_at: number | null;
+  revoked_at: number | null;
+  source: "database" | "file";
+  read_only: boolean;
+}
+
+/** `models`: `prefix/model`, bare ids, or with a `*` at the end; `combos`: names, likewise; empty lists mean no limit. `rpm`: requests per minute; `streams`: open at once; `system_prompt` goes with every request; `proxy`: URL of the outbound proxy of its calls, or `direct`. Give at most one expiry: `expires_at` in unix seconds or `expires_in` in seconds from now. */
+export interface KeysCreateBody {
+  name: string;
+  models?: string[];
+  combos?: string[];
+  providers?: string[];
+  rpm?: number | null;
+  streams?: number | null;
+  system_prompt?: string | null;
+  system_prompt_position?: "append" | "prepend" | "replace";
+  proxy?: string | null;
+  expires_at?: number | null;
+  expires_in?: number | null;
+}
+
+/** What is given is changed; null removes a limit, the prompt, the proxy, the expiry. */
+export interface KeysUpdateBody {
+  name?: string;
+  models?: string[];
+  combos?: string[];
+  providers?: string[];
+  rpm?: number | null;
+  streams?: number | null;
+  system_prompt?: string | null;
+  system_prompt_position?: "append" | "prepend" | "replace";
+  proxy?: string | null;
+  expires_at?: number | null;
+  expires_in?: number;
+}
+
+/** Tries at one target since the start, by outcome, and how long they took. */
+export interface Latency {
+  provider: string;
+  model: string;
+  outcomes: Record<string, number>;
+  total_ms: Percentiles;
+  ttft_ms: Percentiles;
+}
+
+/** One try; the fields are the columns, in their order. Made once, filled in on its way to the ledger, then left alone. `id` grows with time and is given by the recorder: writing a row of an id that is settled changes nothing. `started_at` is in unix seconds. Milliseconds: `queue_ms` waited for a free place, `connect_ms` for a connection (0 = one was open; None = not known), `ttft_ms` and `total_ms` from the client's request to the first useful event and to the end. `bytes_in` from the client, `bytes_out` to it. `input_tokens` includes cached and written ones, `output_tokens` includes reasoning; `estimated`: some of them were counted by us. `outcome`: `open` while the try runs, so that a killed process leaves a trace. `status`: what the client got or would have got. `cost_usd` None = price unknown; `shadow_cost_usd`: list price of what a plan made free; `price_version` names the rates it was priced by. `combo` and `decision` say how the target was found, `fallback` that an earlier try of the request had failed, `hedge` that it ran beside another one. `agent_id` and `session_id` are the client's own. */
+export interface LedgerRow {
+  id: number;
+  request_id: string;
+  attempt: number;
+  started_at: number;
+  key_id: string | null;
+  account_id: string | null;
+  provider: string;
+  model: string;
+  combo: string | null;
+  decision: string;
+  client_format: string;
+  upstream_format: string;
+  stream: boolean;
+  fallback: boolean;
+  hedge: boolean;
+  status: number;
+  outcome: "aborted" | "error" | "ok" | "open" | "truncated";
+  error_kind: string | null;
+  input_tokens: number;
+  cached_tokens: number;
+  written_tokens: number;
+  output_tokens: number;
+  reasoning_tokens: number;
+  estimated: boolean;
+  cost_usd: number | null;
+  shadow_cost_usd: number | null;
+  price_basis: string;
+  queue_ms: number | null;
+  connect_ms: number | null;
+  ttft_ms: number | null;
+  total_ms: number;
+  bytes_in: number;
+  bytes_out: number;
+  session_id: string | null;
+  agent_id: string | null;
+  price_version: string | null;
+}
+
+export interface LeftOut {
+  step: string;
+  reason: string;
+}
+
+/** Who waits for an account. */
+export interface Line {
+  id: string;
+  provider: string | null;
+  name: string | null;
+  label: string | null;
+  waiting: number;
+  clients: number;
+  most: number;
+}
+
+export interface LoggedOut {
+  authenticated: boolean;
+}
+
+/** What an account's sign-in is like. `plan`: the provider's word; `problem`: why somebody must sign in again; `renews`: it is renewed before it ends; `facts`: what else the provider said, none of it secret. Times in unix seconds. */
+export interface Login {
+  account_id: string;
+  provider: string;
+  method: string;
+  email: string | null;
+  plan: string | null;
+  expires_at: number | null;
+  created_at: number | null;
+  refreshed_at: number | null;
+  problem: string | null;
+  renews: boolean;
+  facts: Record<string, string>;
+}
+
+/** A provider that people sign in at. `options` may be given when beginning, `defaults` are what they are otherwise. `missing_env`: variables without which nothing can be begun. `terms`: what must be `acknowledged` first. `accounts`: how many are in use; `takes_key`: an API key will do as well. */
+export interface LoginProvider {
+  provider: string;
+  prefix: string;
+  name: string;
+  accounts: number;
+  takes_key: boolean;
+  flows: string[];
+  methods: ("browser" | "device" | "import" | "paste")[];
+  options: string[];
+  defaults: Record<string, string>;
+  missing_env: string[];
+  terms: string | null;
+  acknowledged: boolean;
+}
+
+/** A sign-in that was begun. `url` is to be opened (browser, paste), or `user_code` to be entered at `verification_uri` (device). `redirect_uri`: where the browser will be sent. `interval`: seconds between two questions; `expires_at`: unix seconds. */
+export interface LoginSession {
+  id: string;
+  provider: string;
+  method: "browser" | "device" | "import" | "paste";
+  expires_at: number;
+  url: string | null;
+  redirect_uri: string | null;
+  user_code: string | null;
+  verification_uri: string | null;
+  verification_uri_complete: string | null;
+  interval: number | null;
+}
+
+/** How far a sign-in is. `reason`: why it failed; `next_poll_at`: when the provider is asked again (unix seconds). */
+export interface LoginStatus {
+  state: "done" | "failed" | "pending";
+  account_id: string | null;
+  reason: string | null;
+  next_poll_at: number | null;
+}
+
+export interface LoopLag {
+  p50_ms: number | null;
+  p99_ms: number | null;
+  max_ms: number;
+  count: number;
+}
+
+export interface Memory {
+  rss_bytes: number | null;
+}
+
+export interface NamedAccount {
+  id: string;
+  provider: string | null;
+  name: string | null;
+  label: string | null;
+}
+
+/** `key` is its plain text, in this answer and nowhere else. */
+export interface NewKey {
+  id: string;
+  name: string;
+  hint: string | null;
+  models: string[];
+  combos: string[];
+  providers: string[];
+  rpm: number | null;
+  streams: number | null;
+  system_prompt: string | null;
+  system_prompt_position: "append" | "prepend" | "replace";
+  proxy: string | null;
+  state: "active" | "expired" | "revoked";
+  created_at: number | null;
+  last_used_at: number | null;
+  expires_at: number | null;
+  revoked_at: number | null;
+  source: "database" | "file";
+  read_only: boolean;
+  key: string;
+}
+
+/** An upstream of the operator's own, behind `prefix`. Values of `headers` are masked; `timeouts` in seconds. */
+export interface Node {
+  id: string;
+  prefix: string;
+  name: string;
+  format: string;
+  base_url: string;
+  headers: Record<string, string>;
+  models: string[];
+  tier: string;
+  timeouts: Record<string, number>;
+  resilience: boolean;
+  proxy: string | null;
+  transport: string;
+  has_secret: boolean;
+  source: "database" | "file";
+  read_only: boolean;
+  created_at: number | null;
+  updated_at: number | null;
+}
+
+/** `method`: `browser` comes back to a listener on this machine, `paste` wants the address or code submitted. `options`: values for the provider's options. */
+export interface OauthBeginBody {
+  method?: "browser" | "device" | "import" | "paste";
+  options?: Record<string, string>;
+}
+
+/** `options`: values for the provider's options. */
+export interface OauthDeviceBody {
+  options?: Record<string, string>;
+}
+
+/** `session`: id of the sign-in; `text`: the address the browser ended up at, or the code that the provider showed. */
+export interface OauthExchangeBody {
+  session: string;
+  text: string;
+}
+
+/** One of three. `source`: of an importable sign-in on this machine. `text`: what such a file holds, or a bare token. `tokens`: `access`, `refresh` and whatever else the provider needs. */
+export interface OauthImportBody {
+  source?: string | null;
+  text?: string | null;
+  tokens?: Record<string, string>;
+}
+
+/** `session`: id of the sign-in. */
+export interface OauthPollBody {
+  session: string;
+}
+
+/** What translation does to a request, at a JSON pointer of it; `lossy`: something is lost. */
+export interface Operation {
+  rule: string;
+  pointer: string;
+  action: string;
+  detail: string;
+  lossy: boolean;
+}
+
+/** Told to a caller with the admin token; one with a session gets a new session instead. */
+export interface PasswordChanged {
+  changed?: boolean;
+  authenticated?: boolean;
+  expires_in?: number;
+}
+
+/** Milliseconds; null: nothing was measured. */
+export interface Percentiles {
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+}
+
+/** Connections to one origin. */
+export interface Pool {
+  open: number;
+  idle: number | null;
+  busy: number;
+}
+
+/** `code` is for programs, `message` a sentence for people; `param`: what of the request it is about; `request_id` finds it in the log. */
+export interface Problem {
+  code: string;
+  message: string;
+  request_id: string;
+  param?: string;
+}
+
+/** A provider of the catalogue, or a node. `accounts` and `models` are counts; connecting takes `url_vars`. */
+export interface Provider {
+  id: string;
+  prefix: string;
+  aliases: string[];
+  name: string;
+  tier: "api_key" | "cheap" | "free" | "subscription";
+  kinds: string[];
+  format: string;
+  auth: string;
+  needs_key: boolean;
+  env_keys: string[];
+  url_vars: string[];
+  website: string | null;
+  status: string | null;
+  origin: "catalogue" | "database" | "file";
+  state: "connected" | "not connected" | "not supported";
+  accounts: number;
+  models: number;
+}
+
+/** With its models. */
+export interface ProviderDetail {
+  id: string;
+  prefix: string;
+  aliases: string[];
+  name: string;
+  tier: "api_key" | "cheap" | "free" | "subscription";
+  kinds: string[];
+  format: string;
+  auth: string;
+  needs_key: boolean;
+  env_keys: string[];
+  url_vars: string[];
+  website: string | null;
+  status: string | null;
+  origin: "catalogue" | "database" | "file";
+  state: "connected" | "not connected" | "not supported";
+  accounts: number;
+  models: number;
+  model_list: CatalogueModel[];
+}
+
+/** USD per million tokens. */
+export interface ProviderModelsPriceBody {
+  input?: number | null;
+  output?: number | null;
+  cached?: number | null;
+  cache_write?: number | null;
+}
+
+/** `context` and `max_output` in tokens; what is left out is not known. */
+export interface ProviderModelsPutBody {
+  provider: string;
+  model_id: string;
+  name?: string;
+  context?: number | null;
+  max_output?: number | null;
+  tools?: boolean | null;
+  vision?: boolean | null;
+  reasoning?: boolean | null;
+  price?: ProviderModelsPriceBody | null;
+}
+
+/** `format`: what the upstream speaks; `models`: ids it lists, `*` accepts any; `timeouts` in seconds; `proxy`: URL of the outbound proxy of its calls, or `direct`; `transport`: `standard` or `browser`. */
+export interface ProviderNodesCreateBody {
+  prefix: string;
+  format: string;
+  base_url: string;
+  name?: string | null;
+  api_key?: string | null;
+  headers?: Record<string, string>;
+  models?: string[];
+  tier?: string;
+  timeouts?: Record<string, number>;
+  resilience?: boolean;
+  proxy?: string | null;
+  transport?: string;
+}
+
+/** `api_key: null` removes the credential, `proxy: null` the proxy. */
+export interface ProviderNodesUpdateBody {
+  name?: string;
+  format?: string;
+  base_url?: string;
+  api_key?: string | null;
+  headers?: Record<string, string>;
+  models?: string[];
+  tier?: string;
+  timeouts?: Record<string, number>;
+  resilience?: boolean;
+  proxy?: string | null;
+  transport?: string;
+}
+
+/** `provider` is an id or prefix; `url_vars` fill the placeholders of its URLs; `priority`: lower is tried first. `limits`: members of `AccountLimits`; `proxy`: outbound proxy URL of its calls, or `direct`; `tier` null means the provider's. */
+export interface ProvidersCreateBody {
+  provider: string;
+  name?: string | null;
+  api_key?: string | null;
+  enabled?: boolean;
+  priority?: number;
+  url_vars?: Record<string, string>;
+  limits?: Record<string, unknown>;
+  proxy?: string | null;
+  tier?: "api_key" | "cheap" | "free" | "subscription" | null;
+}
+
+/** `api_key: null` removes the credential. `limits`: the members given are changed, null takes one (or all) away. */
+export interface ProvidersUpdateBody {
+  name?: string;
+  api_key?: string | null;
+  enabled?: boolean;
+  priority?: number;
+  url_vars?: Record<string, string>;
+  limits?: Record<string, unknown> | null;
+  proxy?: string | null;
+  tier?: "api_key" | "cheap" | "free" | "subscription" | null;
+}
+
+/** An account with its windows; `reserve`: the share of each that is kept for other uses. */
+export interface Quota {
+  id: string;
+  provider: string;
+  name: string;
+  label: string;
+  tier: "api_key" | "cheap" | "free" | "subscription";
+  reserve: number;
+  windows: QuotaWindow[];
+}
+
+/** One window of a quota. `used`, `expected` (by now, if it were spread evenly) and `surplus` (what would expire unused) are shares 0 to 1; `used_units` and `limit` in the provider's own unit; `age` and `length` in seconds; the other times in unix seconds. */
+export interface QuotaWindow {
+  name: string;
+  model: string | null;
+  used: number;
+  used_units: number | null;
+  limit: number | null;
+  resets_at: number | null;
+  length: number | null;
+  source: "counted" | "endpoint" | "header";
+  seen_at: number;
+  age: number;
+  expected: number | null;
+  exhausts_at: number | null;
+  surplus: number | null;
+  state: "exhausted" | "open" | "reserve";
+}
+
+/** One learned rate. `unit`: requests or tokens; `period` in seconds; `resets_at`, `seen_at` in unix seconds. */
+export interface Rate {
+  unit: string;
+  seen_at: number;
+  limit: number | null;
+  remaining: number | null;
+  resets_at: number | null;
+  period: number | null;
+}
+
+/** Limits of an account and what is under way. `next_in`: seconds until the next request may begin; 0 = now, null = when one under way ends. */
+export interface RateLimits {
+  id: string;
+  provider: string;
+  name: string;
+  label: string;
+  limits: AccountLimits;
+  reported: Rate[];
+  in_flight: number;
+  waiting: number;
+  next_in: number | null;
+}
+
+/** The ledger's inbox, in rows. */
+export interface RecorderState {
+  waiting: number;
+  capacity: number;
+  written: number;
+  dropped: number;
+  failures: number;
+  failing_since: number | null;
+  last_error: string | null;
+}
+
+/** Answers kept for equal requests. */
+export interface Remembered {
+  answers: number;
+  bytes: number;
+  replayed: number;
+}
+
+/** `unlocked`: how many things were held against `scope`. */
+export interface Reset {
+  scope: string;
+  unlocked: number;
+}
+
+/** What stands in the way of requests now, and the settings behind it. */
+export interface Resilience {
+  settings: Setting[];
+  cooldowns: Cooldown[];
+  breakers: Breaker[];
+  queue: Line[];
+  in_flight: number;
+  sessions: number;
+}
+
+/** Nothing given: everything. `provider` (id or prefix): its breaker; `account` (id): its cooldowns, rates and used-up quotas, and those of its models; with `model`, of that one only. */
+export interface ResilienceResetBody {
+  provider?: string | null;
+  account?: string | null;
+  model?: string | null;
+}
+
+/** An account where its provider's routing is looked at; `tier` is the one in force, empty `models` mean all. */
+export interface RoutedAccount {
+  id: string;
+  name: string;
+  priority: number;
+  tier: "api_key" | "cheap" | "free" | "subscription";
+  models: string[];
+}
+
+/** How a connected provider is routed to; `strategy` null means the setting's, `options` are values of its fields. */
+export interface RoutedProvider {
+  id: string;
+  name: string;
+  tier: "api_key" | "cheap" | "free" | "subscription";
+  strategy: string | null;
+  options: Record<string, unknown>;
+  source: "catalogue" | "database" | "file";
+  read_only: boolean;
+  accounts: RoutedAccount[];
+}
+
+/** `tier` null means the provider's; `models`: ids it may be used for, `*` at the end is anything; empty: all. */
+export interface RoutingAccountBody {
+  tier?: "api_key" | "cheap" | "free" | "subscription" | null;
+  models?: string[];
+}
+
+/** A request as routing sees one. `input_tokens` 0 = not known. */
+export interface RoutingPreviewBody {
+  model: string;
+  session?: string | null;
+  needs?: ("reasoning" | "tools" | "vision")[];
+  input_tokens?: number;
+  stream?: boolean;
+}
+
+/** null goes back to the catalogue's tier, or the setting's strategy. */
+export interface RoutingProviderBody {
+  tier?: "api_key" | "cheap" | "free" | "subscription" | null;
+  strategy?: string | null;
+  options?: Record<string, unknown>;
+}
+
+/** One try that would be made, or why not. `state`: `next` (now), `then` (if those before fail), `blocked`. `block` is the reason's word (cooldown, exhausted, …), `until` unix seconds when it ends, None = not known or not blocked; `timeout` the step's own first-token limit in seconds. */
+export interface Row {
+  state: string;
+  target: string;
+  provider: string;
+  model: string;
+  account_id: string | null;
+  account: string | null;
+  tier: string;
+  reason: string;
+  combo: string | null;
+  step: number | null;
+  timeout: number | null;
+  block: string | null;
+  until: number | null;
+}
+
+/** Logged in; the cookie lasts `expires_in` seconds. */
+export interface SessionOpened {
+  authenticated: boolean;
+  expires_in: number;
+}
+
+/** A setting. `value` is the one in force, from `origin`; secret ones say only whether they are set; `restart`: a change takes effect at the next start. */
+export interface Setting {
+  name: string;
+  section: string;
+  type: "boolean" | "integer" | "list" | "number" | "size" | "text";
+  value: unknown;
+  default: unknown;
+  is_set: boolean;
+  origin: "database" | "default" | "environment" | "file" | "flag";
+  editable: boolean;
+  restart: boolean;
+  secret: boolean;
+  help: string;
+  unit: string | null;
+  choices: string[];
+  minimum: number | null;
+  maximum: number | null;
+  env: string[];
+}
+
+/** The settings that were given, and which of them wait for the next start. */
+export interface SettingsChanged {
+  data: Setting[];
+  restart_required: string[];
+}
+
+/** The account that a sign-in made, or brought back. */
+export interface SignedIn {
+  account_id: string;
+  login: Login | null;
+}
+
+/** One step: exactly one of `model` and `combo`. `account` (name or id) narrows a model to one account. `weight` is its share where the strategy draws lots; `timeout` the seconds to the first token, `retries` how often it is tried again in place (None: the combo's, then the global setting); `tags` are for people. */
+export interface Step {
+  model?: string | null;
+  combo?: string | null;
+  account?: string | null;
+  weight?: number;
+  timeout?: number | null;
+  retries?: number | null;
+  tags?: string[];
+}
+
+export interface Stopping {
+  stopping: boolean;
+}
+
+/** A way to put candidates in order. `affine`: conversations stay where their prompt cache is warm. */
+export interface Strategy {
+  name: string;
+  help: string;
+  affine: boolean;
+  fields: Field[];
+}
+
+/** A sign-in with a word for its state: `ok`, `expiring` (soon, and nothing renews it), `expired` or `problem`. */
+export interface TokenHealth {
+  account_id: string;
+  provider: string;
+  method: string;
+  email: string | null;
+  plan: string | null;
+  expires_at: number | null;
+  created_at: number | null;
+  refreshed_at: number | null;
+  problem: string | null;
+  renews: boolean;
+  facts: Record<string, string>;
+  name: string;
+  state: "expired" | "expiring" | "ok" | "problem";
+  expires_in: number | null;
+}
+
+/** Every sign-in, those that need somebody first. Counts by state. */
+export interface TokenHealthReport {
+  data: TokenHealth[];
+  next_cursor: null;
+  ok: number;
+  expiring: number;
+  expired: number;
+  problem: number;
+}
+
+/** `body` is a client's request in `format`; `model` replaces the one it names. */
+export interface TranslatorExplainRequest {
+  format: string;
+  body: Record<string, unknown>;
+  model?: string | null;
+}
+
+/** Sums over one group of settled tries. `requests` counts requests whose first try is among them, so that groups add up to the whole; `attempts` rows, `unpriced` rows of unknown price, `errors` all that did not end well. */
+export interface UsageTotals {
+  group: string | null;
+  requests: number;
+  attempts: number;
+  errors: number;
+  input_tokens: number;
+  cached_tokens: number;
+  written_tokens: number;
+  output_tokens: number;
+  reasoning_tokens: number;
+  cost_usd: number;
+  shadow_cost_usd: number;
+  unpriced: number;
+  tries_ok: number;
+  fallbacks: number;
+  hedges: number;
+}
+
+/** A conversation that stays with an account while its prompt cache is warm. */
+export interface WarmSession {
+  session: string;
+  provider: string;
+  account: NamedAccount;
+  until: number;
+}
+
+/** One way to the upstreams. */
+export interface WireState {
+  origins?: Record<string, Pool>;
+}
