@@ -20,6 +20,18 @@ from omniroute.core.errors import Conflict, NotFound, RequestError
 
 _MAX_JSON = 1024 * 1024
 _VARIABLE = re.compile(r"\{([A-Za-z_]+)\}")
+_USUAL: Mapping[str, tuple[str, ...]] = {
+    "access": ("accessToken", "access_token", "access"),
+    "refresh": ("refreshToken", "refresh_token", "refresh"),
+    "id_token": ("idToken", "id_token"),
+    "expires_at": ("expiresAt", "expiry_date", "expires_at"),
+    "client_id": ("clientId", "client_id"),
+    "client_secret": ("clientSecret", "client_secret"),
+    "machine_id": ("machineId", "machine_id"),
+    "profile_arn": ("profileArn", "profile_arn"),
+    "region": ("region",),
+}
+"""What tokens are called in the files of most programs; the last name found wins."""
 _WORD = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -96,7 +108,7 @@ class InstalledLogins:
 
     def _fields(self, file: LoginFile, path: Path) -> dict[str, str]:
         fields = _read(file, path)
-        if not fields.get("access") and not fields.get("refresh"):
+        if not _is_login(fields):
             raise NotFound(f"{path} holds no login", code="no_login_in_file")
         for other in file.beside:
             beside = self._path(other, fields)
@@ -115,6 +127,38 @@ class InstalledLogins:
         path = self._home / text[2:] if text.startswith("~/") else Path(text)
         folder = self._environ.get(file.folder_env, "") if file.folder_env is not None else ""
         return Path(folder) / path.name if folder else path
+
+
+def login_in(provider: Provider, text: str) -> dict[str, str]:
+    """The fields of a login in a text that somebody brought: what one of the provider's own files holds, an object with our names
+    or the usual ones, or a bare token. NotFound when nothing like that is in it."""
+    try:
+        whole = json.loads(text.encode())
+    except json.JSONDecodeError:
+        whole = text.strip()
+    if isinstance(whole, str) and whole and not any(sign.isspace() for sign in whole):
+        return {_bare_field(provider): whole}
+    for way in provider.oauth.ways() if provider.oauth is not None else ():
+        for file in way.files:
+            fields = _picked(whole, file.fields) if file.kind == "json" else {}
+            if _is_login(fields):
+                return fields
+    fields = {
+        name: found for name, words in _USUAL.items() for word in words if (found := _text(_at(whole, f"/{word}"))) is not None
+    }
+    if not _is_login(fields):
+        raise NotFound(f"there is no sign-in of {provider.name} in that text", code="no_login_in_text")
+    return fields
+
+
+def _bare_field(provider: Provider) -> str:
+    """What a token that comes alone is: the one that renews, where the provider's import is proved by renewing."""
+    way = provider.oauth.way("import") if provider.oauth is not None else None
+    return "refresh" if way is not None and way.renews == "token" else "access"
+
+
+def _is_login(fields: Mapping[str, str]) -> bool:
+    return bool(fields.get("access") or fields.get("refresh"))
 
 
 def this_system() -> System:
@@ -142,8 +186,11 @@ def _from_json(file: LoginFile, path: Path) -> dict[str, str]:
         whole = json.loads(data)
     except json.JSONDecodeError:
         raise UnreadableLogin(f"{path} is not valid JSON") from None
-    found = {name: _at(whole, pointer) for name, pointer in file.fields.items()}
-    return {name: text for name, value in found.items() if (text := _text(value)) is not None}
+    return _picked(whole, file.fields)
+
+
+def _picked(whole: Any, fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, pointer in fields.items() if (text := _text(_at(whole, pointer))) is not None}
 
 
 def _from_sqlite(file: LoginFile, path: Path) -> dict[str, str]:

@@ -49,6 +49,7 @@ async def begin(client: httpx.AsyncClient, provider: str = "al", **body: Any) ->
 
 async def test_providers_say_what_signing_in_takes(logins: FakeLogins, client: httpx.AsyncClient) -> None:
     told = {p["provider"]: p for p in (await client.get("/api/oauth/providers")).json()["data"]}
+    assert (told["alpha"]["prefix"], told["alpha"]["accounts"], told["alpha"]["takes_key"]) == ("al", 0, True)
     assert told["alpha"]["methods"] == ["browser", "paste", "device", "import"]
     assert (told["regional"]["terms"], told["regional"]["acknowledged"]) == ("Mind the terms.", False)
     assert told["future"]["missing_env"] == ["FUTURE_OAUTH_CLIENT_SECRET"]
@@ -155,7 +156,10 @@ async def test_sign_ins_of_other_programs_are_taken_over(logins: FakeLogins, cli
     assert (done.status_code, done.json()["login"]["method"]) == (201, "import")
     given = await client.post("/api/oauth/alpha/import", json={"tokens": {"refresh": "rt-given-secret"}})
     assert given.status_code == 201
-    assert logins.tokens == [{"refresh": "rt-given-secret"}]
+    pasted = await client.post("/api/oauth/alpha/import", json={"text": '{"access_token": "at-pasted"}'})
+    assert pasted.status_code == 201
+    assert logins.tokens == [{"refresh": "rt-given-secret"}, {"access": "at-pasted"}]
+    assert code(await client.post("/api/oauth/alpha/import", json={"text": "no token here"})) == (404, "no_login_in_text")
     assert "rt-given-secret" not in given.text + (await client.get("/api/compliance/audit-log")).text
 
 

@@ -15,7 +15,7 @@ from omniroute.catalog.load import load_catalogue
 from omniroute.catalog.oauth import LoginFile, OAuth
 from omniroute.catalog.schema import Auth, Provider
 from omniroute.core.errors import NotFound
-from omniroute.operations.installed_logins import InstalledLogins, UnreadableLogin
+from omniroute.operations.installed_logins import InstalledLogins, UnreadableLogin, login_in
 
 
 def provider(*files: LoginFile) -> Provider:
@@ -195,3 +195,37 @@ def test_an_older_shape_of_the_same_file(tmp_path: Path) -> None:
     older = LoginFile(path=PLAIN.path, fields={"access": "/token"})
     put(tmp_path, ".p/login.json", {"token": "OLD"})
     assert InstalledLogins({}, tmp_path, "linux").read(provider(PLAIN, older), PLAIN.path).fields == {"access": "OLD"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_text_of_a_file_is_as_good_as_the_file(catalogue: Catalogue, name: str) -> None:
+    _, content, fields = FILES[name]
+    known = catalogue.by_id(name)
+    assert known is not None
+    assert login_in(known, json.dumps(content)) == fields
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ('{"access_token": "AT", "refresh_token": "RT", "expiry_date": 5}', {"access": "AT", "refresh": "RT", "expires_at": "5"}),
+        ('{"refreshToken": "RT", "region": "eu"}', {"refresh": "RT", "region": "eu"}),
+        ("  at-bare-token\n", {"refresh": "at-bare-token"}),
+        ('"quoted"', {"refresh": "quoted"}),
+    ],
+)  # fmt: skip
+def test_other_shapes_of_a_text(text: str, fields: dict[str, str]) -> None:
+    assert login_in(provider(), text) == fields
+
+
+@pytest.mark.parametrize("text", ["", "two words", "{}", "[1]", '{"access_token": ""}', "17"])
+def test_a_text_without_a_login(text: str) -> None:
+    with pytest.raises(NotFound, match="no sign-in of Program"):
+        login_in(provider(), text)
+
+
+def test_a_bare_token_is_what_the_provider_imports(catalogue: Catalogue) -> None:
+    found = {
+        name: next(iter(login_in(known, "tok"))) for name in ("cursor", "kiro", "claude") if (known := catalogue.by_id(name))
+    }
+    assert found == {"cursor": "access", "kiro": "refresh", "claude": "access"}

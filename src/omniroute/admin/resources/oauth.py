@@ -14,6 +14,7 @@ from omniroute.admin.shapes import logins as shapes
 from omniroute.admin.shapes.basis import Listing
 from omniroute.core.errors import BadRequest, Conflict, NotFound, Unavailable
 from omniroute.core.settings import suggestion
+from omniroute.operations.installed_logins import login_in
 
 _SOON = 24 * 3600.0
 _MAX_TEXT = 32 * 1024
@@ -48,10 +49,11 @@ class PollBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ImportBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Either ``source`` (of an importable sign-in on this machine) or ``tokens``: ``access``, ``refresh`` and whatever else the
-    provider needs, as text."""
+    """One of three. ``source``: of an importable sign-in on this machine. ``text``: what such a file holds, or a bare token.
+    ``tokens``: ``access``, ``refresh`` and whatever else the provider needs."""
 
     source: str | None = None
+    text: str | None = None
     tokens: dict[str, str] = {}
 
 
@@ -63,7 +65,7 @@ class OfProvider(msgspec.Struct, kw_only=True):
 
 async def list_login_providers(request: AdminRequest) -> Answer:
     """Every provider that people sign in at, the ways to do so, and what stands in the way."""
-    return listing([msgspec.to_builtins(provider) for provider in _logins(request).providers()])
+    return listing([_provider_view(request, provider) for provider in _logins(request).providers()])
 
 
 async def begin_login(request: AdminRequest) -> Answer:
@@ -109,14 +111,16 @@ async def cancel_session(request: AdminRequest) -> Answer:
 async def import_login(request: AdminRequest) -> Answer:
     """Take over a sign-in of another program on this machine, or tokens that are given. Files are read, never changed."""
     provider, body = _provider(request), request.decode(ImportBody)
-    if (body.source is None) == (not body.tokens):
-        raise BadRequest("give either source or tokens", param="source")
+    if sum((body.source is not None, body.text is not None, bool(body.tokens))) != 1:
+        raise BadRequest("give one of source, text and tokens", param="source")
     _wanted(provider, "import")
     logins = _logins(request)
     if body.source is not None:
         account_id = await logins.import_file(provider.provider, body.source)
     else:
-        account_id = await logins.import_tokens(provider.provider, dict(body.tokens))
+        known = request.services.catalogue().by_id(provider.provider)
+        fields = body.tokens if body.text is None or known is None else login_in(known, body.text)
+        account_id = await logins.import_tokens(provider.provider, dict(fields))
     return await _signed_in(request, "login.import", provider, account_id, {"source": body.source or "given"})
 
 
@@ -189,6 +193,17 @@ def _known(request: AdminRequest, word: str) -> LoginProvider:
         raise NotFound(f"nobody signs in at {found.name}: it takes an API key", code="no_login")
     hint = suggestion(word, [provider.provider for provider in providers])
     raise NotFound(f"there is no provider {word!r}{hint}", code="unknown_provider")
+
+
+def _provider_view(request: AdminRequest, provider: LoginProvider) -> dict[str, Any]:
+    known = request.services.catalogue().by_id(provider.provider)
+    accounts = request.services.snapshot().accounts.get(provider.provider, ())
+    return {
+        **msgspec.to_builtins(provider),
+        "prefix": provider.provider if known is None else known.prefix,
+        "accounts": len(accounts),
+        "takes_key": known is not None and bool(known.env_keys),
+    }
 
 
 def _provider(request: AdminRequest) -> LoginProvider:

@@ -11,10 +11,14 @@ Method = Literal["browser", "paste", "device", "import"]
 
 class LoginProvider(Shape):
     """A provider that people sign in at. ``options`` may be given when beginning, ``defaults`` are what they are otherwise.
-    ``missing_env``: variables without which nothing can be begun. ``terms``: what must be ``acknowledged`` first."""
+    ``missing_env``: variables without which nothing can be begun. ``terms``: what must be ``acknowledged`` first. ``accounts``:
+    how many are in use; ``takes_key``: an API key will do as well."""
 
     provider: str
+    prefix: str
     name: str
+    accounts: int
+    takes_key: bool
     flows: list[str]
     methods: list[Method]
     options: list[str]
