@@ -571,7 +571,7 @@ export interface Node {
   base_url: string;
   headers: Record<string, string>;
   models: string[];
-  tier: string;
+  tier: "api_key" | "cheap" | "free" | "subscription";
   timeouts: Record<string, number>;
   resilience: boolean;
   proxy: string | null;
@@ -908,7 +908,7 @@ export interface RoutingProviderBody {
 
 /** One try that would be made, or why not. `state`: `next` (now), `then` (if those before fail), `blocked`. `block` is the reason's word (cooldown, exhausted, …), `until` unix seconds when it ends, None = not known or not blocked; `timeout` the step's own first-token limit in seconds. */
 export interface Row {
-  state: string;
+  state: "blocked" | "next" | "then";
   target: string;
   provider: string;
   model: string;

@@ -1,16 +1,8 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
+import type { Init } from "../api/types";
 
-/** What `GET /api/init` tells anyone. */
-export interface Init {
-  version: string;
-  setup_required: boolean;
-  can_set_password: boolean;
-  authenticated: boolean;
-  api_key_required: boolean;
-  endpoint: string;
-  example_model: string;
-}
+export type { Init };
 
 export interface Session {
   init: Init;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Literal
 
 import msgspec
 
@@ -24,7 +25,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     ``timeout`` the step's own first-token limit in seconds.
     """
 
-    state: str
+    state: Literal["next", "then", "blocked"]
     target: str
     provider: str
     model: str

@@ -2,20 +2,12 @@ import type { Page } from "../../app/pages";
 import { useFilter } from "../../app/router";
 import { type Listing, withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
+import type { AuditRow } from "../../api/types";
 import { Button, Time } from "../../ui/basics";
 import { Card, Loaded, PageHead } from "../../ui/states";
 import { type Column, Export, Table } from "../../ui/table";
 
-interface Entry {
-  id: number;
-  at: number;
-  actor: string;
-  action: string;
-  target: string;
-  detail: Record<string, unknown>;
-}
-
-const COLUMNS: Column<Entry>[] = [
+const COLUMNS: Column<AuditRow>[] = [
   { title: "When", cell: (row) => <Time at={row.at} />, value: (row) => new Date(row.at * 1000).toISOString() },
   { title: "Who", cell: (row) => row.actor, value: (row) => row.actor },
   { title: "What", cell: (row) => <code>{row.action}</code>, value: (row) => row.action },
@@ -25,7 +17,7 @@ const COLUMNS: Column<Entry>[] = [
 
 function Audit() {
   const [cursor, setCursor] = useFilter("cursor");
-  const entries = useResource<Listing<Entry>>(withQuery("/api/compliance/audit-log", { limit: 50, cursor }));
+  const entries = useResource<Listing<AuditRow>>(withQuery("/api/compliance/audit-log", { limit: 50, cursor }));
   return (
     <>
       <PageHead title="Audit" about="Every change of the configuration: who made it and when." />

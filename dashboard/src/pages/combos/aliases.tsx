@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { type Listing, post, remove, withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
+import type { AliasEntry } from "../../api/types";
 import { Badge, Button, Dialog, TextField } from "../../ui/basics";
 import { Card, Loaded } from "../../ui/states";
 import { FormProblem, useSubmit } from "../../ui/submit";
@@ -8,16 +9,8 @@ import { SuggestField } from "../../ui/suggest";
 import { type Column, Table } from "../../ui/table";
 import { toast } from "../../ui/toasts";
 
-interface Alias {
-  alias: string;
-  target: string;
-  source: string;
-  read_only: boolean;
-  problems: string[];
-}
-
 interface FormProps {
-  known: Alias | null;
+  known: AliasEntry | null;
   options: readonly string[];
   onClose: () => void;
   onDone: () => void;
@@ -50,14 +43,14 @@ function AliasForm({ known, options, onClose, onDone }: FormProps) {
 
 /** Other names for models and combos. */
 export function Aliases({ options }: { options: readonly string[] }) {
-  const aliases = useResource<Listing<Alias>>("/api/aliases");
-  const [edited, setEdited] = useState<Alias | "new" | null>(null);
-  const drop = async (alias: Alias) => {
+  const aliases = useResource<Listing<AliasEntry>>("/api/aliases");
+  const [edited, setEdited] = useState<AliasEntry | "new" | null>(null);
+  const drop = async (alias: AliasEntry) => {
     await remove(withQuery("/api/aliases", { alias: alias.alias }));
     toast(`${alias.alias} is removed.`);
     aliases.reload();
   };
-  const columns: Column<Alias>[] = [
+  const columns: Column<AliasEntry>[] = [
     { title: "Alias", cell: (row) => <span class="mono">{row.alias}</span> },
     { title: "Leads to", cell: (row) => <span class="mono">{row.target}</span> },
     { title: "Note", cell: (row) => row.problems.map((problem) => <Badge tone="warn">{problem}</Badge>) },

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { type Listing, post, remove, withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
-import type { Step } from "../../api/types";
+import type { ChainEntry } from "../../api/types";
 import { Badge, Button, Dialog } from "../../ui/basics";
 import { Card, Loaded } from "../../ui/states";
 import { FormProblem, useSubmit } from "../../ui/submit";
@@ -10,20 +10,12 @@ import { type Column, Table } from "../../ui/table";
 import { toast } from "../../ui/toasts";
 import { draft, Steps, stepsOf } from "./steps";
 
-interface Chain {
-  model: string;
-  steps: Step[];
-  source: string;
-  read_only: boolean;
-  problems: string[];
-}
-
 export interface Options {
   combos: string[];
   models: string[];
 }
 
-function ChainForm({ known, options, onClose, onDone }: { known: Chain | null; options: Options; onClose: () => void; onDone: () => void }) {
+function ChainForm({ known, options, onClose, onDone }: { known: ChainEntry | null; options: Options; onClose: () => void; onDone: () => void }) {
   const [model, setModel] = useState(known?.model ?? "");
   const [steps, setSteps] = useState(() => known?.steps.map(draft) ?? [draft()]);
   const form = useSubmit(async () => {
@@ -51,14 +43,14 @@ function ChainForm({ known, options, onClose, onDone }: { known: Chain | null; o
 
 /** What else to try when a model cannot be had. */
 export function Chains({ options }: { options: Options }) {
-  const chains = useResource<Listing<Chain>>("/api/fallback/chains");
-  const [edited, setEdited] = useState<Chain | "new" | null>(null);
-  const drop = async (chain: Chain) => {
+  const chains = useResource<Listing<ChainEntry>>("/api/fallback/chains");
+  const [edited, setEdited] = useState<ChainEntry | "new" | null>(null);
+  const drop = async (chain: ChainEntry) => {
     await remove(withQuery("/api/fallback/chains", { model: chain.model }));
     toast(`The chain of ${chain.model} is removed.`);
     chains.reload();
   };
-  const columns: Column<Chain>[] = [
+  const columns: Column<ChainEntry>[] = [
     { title: "Model", cell: (row) => <span class="mono">{row.model}</span> },
     { title: "Then", cell: (row) => <span class="mono">{row.steps.map((step) => step.combo ?? step.model).join(" → ")}</span> },
     { title: "Note", cell: (row) => row.problems.map((problem) => <Badge tone="warn">{problem}</Badge>) },

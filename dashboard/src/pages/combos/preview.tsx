@@ -1,33 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, post } from "../../api/client";
+import type { DryRun as Answer, Row } from "../../api/types";
 import { Badge, Button, Time } from "../../ui/basics";
 import { lasting } from "../../ui/format";
 import { Card, Skeleton } from "../../ui/states";
 import { SuggestField } from "../../ui/suggest";
 import { type Column, Table } from "../../ui/table";
-
-interface Row {
-  state: "next" | "then" | "blocked";
-  target: string;
-  account_id: string | null;
-  account: string | null;
-  tier: string;
-  reason: string;
-  combo: string | null;
-  step: number | null;
-  timeout: number | null;
-  block: string | null;
-  until: number | null;
-}
-
-interface Preview {
-  model: string;
-  kind: string;
-  decision: string;
-  rows: Row[];
-  left_out: { step: string; reason: string }[];
-  outcome: string | null;
-}
 
 const STATES = { next: ["good", "next"], then: ["info", "then"], blocked: ["warn", "blocked"] } as const;
 const NEEDS = [
@@ -71,7 +49,7 @@ export function DryRun({ model, onModel, options = [] }: DryRunProps) {
   const [typed, setTyped] = useState(model);
   const [needs, setNeeds] = useState<string[]>([]);
   const [round, setRound] = useState(0);
-  const [found, setFound] = useState<{ preview?: Preview; error?: ApiError }>({});
+  const [found, setFound] = useState<{ preview?: Answer; error?: ApiError }>({});
   const [asking, setAsking] = useState(false);
 
   useEffect(() => setTyped(model), [model]);
@@ -79,7 +57,7 @@ export function DryRun({ model, onModel, options = [] }: DryRunProps) {
     if (!model) return setFound({});
     let left = false;
     setAsking(true);
-    post<Preview>("/api/routing/preview", { model, needs, stream: true })
+    post<Answer>("/api/routing/preview", { model, needs, stream: true })
       .then((preview) => !left && setFound({ preview }))
       .catch((error: unknown) => !left && setFound({ error: error instanceof ApiError ? error : new ApiError(0, "unexpected", String(error)) }))
       .finally(() => !left && setAsking(false));
@@ -123,7 +101,7 @@ export function DryRun({ model, onModel, options = [] }: DryRunProps) {
   );
 }
 
-function Found({ preview }: { preview: Preview }) {
+function Found({ preview }: { preview: Answer }) {
   return (
     <>
       <p>

@@ -20,7 +20,7 @@ let next = 1;
 
 export function draft(step: Step | string = ""): Draft {
   const given: Step = typeof step === "string" ? { model: step } : step;
-  const text = (value: number | undefined) => (value === undefined ? "" : String(value));
+  const text = (value: number | null | undefined) => String(value ?? "");
   return { key: next++, name: given.combo ?? given.model ?? "", account: given.account ?? "", weight: text(given.weight), timeout: text(given.timeout), retries: text(given.retries), tags: given.tags ?? [] };
 }
 

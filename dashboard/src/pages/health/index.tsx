@@ -1,50 +1,11 @@
 import type { Page } from "../../app/pages";
 import { useResource } from "../../api/resource";
+import type { Health, Latency, Pool } from "../../api/types";
 import { Badge } from "../../ui/basics";
 import { bytes, count, lasting, span } from "../../ui/format";
 import { Card, Figure, Loaded, PageHead } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { Obstacles } from "../quotas/obstacles";
-
-interface Percentiles {
-  p50: number | null;
-  p95: number | null;
-  p99: number | null;
-}
-
-interface Latency {
-  provider: string;
-  model: string;
-  outcomes: Record<string, number>;
-  total_ms: Percentiles;
-  ttft_ms: Percentiles;
-}
-
-interface Pool {
-  open: number;
-  idle: number | null;
-  busy: number;
-}
-
-interface Health {
-  version: string;
-  uptime_seconds: number;
-  in_flight: number;
-  tasks: number;
-  draining: boolean;
-  accounts: number;
-  keys: number;
-  config_file: string | null;
-  providers: { known: number; connected: number };
-  recorder: { waiting: number; capacity: number; written: number; dropped: number; failures: number; failing_since: number | null; last_error: string | null };
-  database: { path: string; schema: string; writes_waiting: number; writes_done: number; readers: number; readers_idle: number };
-  upstream: Record<string, { origins?: Record<string, Pool> }>;
-  loop_lag: { p50_ms: number | null; p99_ms: number | null; max_ms: number; count: number };
-  gc: { collections: number[]; p50_ms: number | null; p99_ms: number | null; max_ms: number };
-  memory: { rss_bytes: number | null };
-  idempotency?: { answers: number; bytes: number; replayed: number };
-  latency: Latency[];
-}
 
 const total = (row: Latency) => Object.values(row.outcomes).reduce((sum, n) => sum + n, 0);
 

@@ -1,10 +1,9 @@
 import type { Listing } from "../../api/client";
 import { useResource } from "../../api/resource";
-import type { Account } from "../../api/types";
+import type { Account, Quota, Resilience } from "../../api/types";
 import { Badge, Time } from "../../ui/basics";
 import { AccountState } from "../../ui/outcome";
 import { Card, Loaded } from "../../ui/states";
-import type { Quota, Resilience } from "../quotas/shapes";
 
 /** Accounts that do not work, providers behind an open breaker, quotas that are used up. */
 export function Attention() {

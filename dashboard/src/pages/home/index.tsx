@@ -3,7 +3,7 @@ import { useSession } from "../../app/session";
 import type { Listing } from "../../api/client";
 import { withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
-import type { Totals, Try } from "../../api/types";
+import type { Health, Totals, Try } from "../../api/types";
 import { Badge, Copy, Time } from "../../ui/basics";
 import { count, lasting, money, percent, plural, span } from "../../ui/format";
 import { Outcome } from "../../ui/outcome";
@@ -11,16 +11,6 @@ import { Card, Figure, Loaded, PageHead } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { Attention } from "./attention";
 import { Speed } from "./speed";
-
-interface Health {
-  version: string;
-  uptime_seconds: number;
-  in_flight: number;
-  draining: boolean;
-  providers: { known: number; connected: number };
-  accounts: number;
-  recorder: { dropped: number; failing_since: number | null; last_error: string | null };
-}
 
 const midnight = () => Math.floor(new Date().setHours(0, 0, 0, 0) / 1000);
 

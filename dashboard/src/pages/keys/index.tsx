@@ -2,24 +2,11 @@ import { useState } from "preact/hooks";
 import type { Page } from "../../app/pages";
 import { ApiError, type Listing, post, remove } from "../../api/client";
 import { useResource } from "../../api/resource";
+import type { Key, NewKey } from "../../api/types";
 import { Badge, Button, Copy, Dialog, TextField, Time } from "../../ui/basics";
 import { Card, Loaded, PageHead } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { toast } from "../../ui/toasts";
-
-interface Key {
-  id: string;
-  name: string;
-  hint: string | null;
-  models: string[];
-  providers: string[];
-  state: "active" | "expired" | "revoked";
-  created_at: number | null;
-  last_used_at: number | null;
-  expires_at: number | null;
-  source: "database" | "file";
-  read_only: boolean;
-}
 
 const words = (text: string) => text.split(/[\s,]+/).filter(Boolean);
 
@@ -33,7 +20,7 @@ function Create({ onClose, onMade }: { onClose: () => void; onMade: (plain: stri
     event.preventDefault();
     try {
       const expires = Number(days) > 0 ? { expires_in: Number(days) * 86_400 } : {};
-      const made = await post<Key & { key: string }>("/api/keys", { name, models: words(models), providers: words(providers), ...expires });
+      const made = await post<NewKey>("/api/keys", { name, models: words(models), providers: words(providers), ...expires });
       onMade(made.key);
     } catch (error) {
       setProblem(error instanceof ApiError ? error : new ApiError(0, "unexpected", String(error)));
@@ -83,7 +70,7 @@ function Keys() {
   const [revoking, setRevoking] = useState<Key | null>(null);
 
   const rotate = async (key: Key) => {
-    const made = await post<Key & { key: string }>(`/api/keys/${key.id}/rotate`);
+    const made = await post<NewKey>(`/api/keys/${key.id}/rotate`);
     setPlain(made.key);
     keys.reload();
   };

@@ -1,22 +1,9 @@
 import { useState } from "preact/hooks";
 import { patch, post } from "../../api/client";
-import { type Tier, TIERS } from "../../api/types";
+import { type Node, TIERS } from "../../api/types";
 import { Button, Dialog, SelectField, TextField } from "../../ui/basics";
 import { FormProblem, useSubmit } from "../../ui/submit";
 import { toast } from "../../ui/toasts";
-
-export interface Node {
-  id: string;
-  prefix: string;
-  name: string;
-  format: string;
-  base_url: string;
-  models: string[];
-  tier: Tier;
-  has_secret: boolean;
-  source: "database" | "file";
-  read_only: boolean;
-}
 
 export const FORMATS = [
   ["openai_chat", "OpenAI Chat Completions"],

@@ -3,13 +3,13 @@ import type { Page } from "../../app/pages";
 import { useFilter } from "../../app/router";
 import { type Listing, remove } from "../../api/client";
 import { useResource } from "../../api/resource";
-import { TIERS } from "../../api/types";
+import { type Node, TIERS } from "../../api/types";
 import { Badge, Button, TextField } from "../../ui/basics";
 import { Card, Loaded, PageHead } from "../../ui/states";
 import { Ask } from "../../ui/submit";
 import { type Column, Table } from "../../ui/table";
 import { toast } from "../../ui/toasts";
-import { FORMATS, type Node, NodeForm } from "./form";
+import { FORMATS, NodeForm } from "./form";
 
 function Nodes() {
   const nodes = useResource<Listing<Node>>("/api/provider-nodes");

@@ -1,13 +1,13 @@
 import { Badge, Time } from "../../ui/basics";
 import { count, lasting, percent } from "../../ui/format";
-import type { Window } from "./shapes";
+import type { QuotaWindow } from "../../api/types";
 
 const STATES = { open: ["good", "open"], reserve: ["warn", "only the reserve is left"], exhausted: ["bad", "used up"] } as const;
 const SOURCES = { header: "Told by the provider", endpoint: "Asked of the provider", counted: "Counted here" } as const;
 const NAMES: Record<string, string> = { "5h": "5 hours", daily: "Day", weekly: "Week", monthly: "Month", rolling: "Rolling", credits: "Credits" };
 
 /** Ahead of or behind an even use of the window, in words. */
-function paceOf(window: Window, now: number): string {
+function paceOf(window: QuotaWindow, now: number): string {
   if (window.state === "exhausted") return "Nothing is left until then.";
   if (window.expected === null) return "";
   if (window.exhausts_at !== null && window.exhausts_at > now) return `At this pace it runs out in ${lasting(window.exhausts_at - now)}.`;
@@ -17,7 +17,7 @@ function paceOf(window: Window, now: number): string {
 }
 
 /** One window: how much is used, where an even use would stand by now, and when it starts over. */
-export function WindowBar({ window, reserve, now }: { window: Window; reserve: number; now: number }) {
+export function WindowBar({ window, reserve, now }: { window: QuotaWindow; reserve: number; now: number }) {
   const used = Math.min(1, Math.max(0, window.used));
   const [tone, word] = STATES[window.state];
   const name = NAMES[window.name] ?? window.name;

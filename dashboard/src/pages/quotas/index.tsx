@@ -8,7 +8,7 @@ import { percent } from "../../ui/format";
 import { Loaded, PageHead } from "../../ui/states";
 import { WindowBar } from "./bar";
 import { Obstacles } from "./obstacles";
-import type { Quota } from "./shapes";
+import type { Quota } from "../../api/types";
 
 function Account({ quota, now }: { quota: Quota; now: number }) {
   return (

@@ -5,7 +5,7 @@ import { useNow } from "../../ui/clock";
 import { Card, Loaded } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { toast } from "../../ui/toasts";
-import type { Breaker, Cooldown, Line, Resilience } from "./shapes";
+import type { Breaker, Cooldown, Line, Resilience } from "../../api/types";
 
 const BREAKERS = { closed: ["good", "closed"], open: ["bad", "open"], half_open: ["warn", "trying again"] } as const;
 
@@ -22,7 +22,7 @@ export function Obstacles() {
     { title: "Account", cell: (row) => <a href={`/providers/${encodeURIComponent(row.id)}`}>{row.name ?? row.id}</a> },
     { title: "Provider", cell: (row) => row.provider ?? "" },
     { title: "Model", cell: (row) => (row.model ? <span class="mono">{row.model}</span> : "all") },
-    { title: "Because", cell: (row) => row.detail ?? row.reason.replaceAll("_", " ") },
+    { title: "Because", cell: (row) => row.reason.replaceAll("_", " ") },
     { title: "Ends", cell: (row) => (row.until === null ? "when you reset it" : <Time at={row.until} ago />) },
     {
       title: "",

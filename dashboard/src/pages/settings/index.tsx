@@ -3,28 +3,10 @@ import type { Page } from "../../app/pages";
 import { useFilter } from "../../app/router";
 import { ApiError, type Listing, patch, put } from "../../api/client";
 import { useResource } from "../../api/resource";
+import type { Setting } from "../../api/types";
 import { Badge, Button, Field, TextField } from "../../ui/basics";
 import { Card, Loaded, PageHead } from "../../ui/states";
 import { toast } from "../../ui/toasts";
-
-interface Setting {
-  name: string;
-  section: string;
-  type: string;
-  value: unknown;
-  default: unknown;
-  is_set: boolean;
-  origin: string;
-  editable: boolean;
-  restart: boolean;
-  secret: boolean;
-  help: string;
-  unit: string | null;
-  choices: string[];
-  minimum: number | null;
-  maximum: number | null;
-  env: string[];
-}
 
 const text = (value: unknown) => (value === null || value === undefined ? "" : Array.isArray(value) ? value.join(", ") : String(value));
 

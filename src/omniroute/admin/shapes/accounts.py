@@ -109,7 +109,7 @@ class Node(Shape):
     base_url: str
     headers: dict[str, str]
     models: list[str]
-    tier: str
+    tier: Tier
     timeouts: dict[str, float]
     resilience: bool
     proxy: str | None
