@@ -189,4 +189,5 @@ def _decode(response: httpx.Response, url: str) -> Any:
     message = (
         error.get("message", f"the server answered with status {response.status_code}") if isinstance(error, dict) else str(error)
     )
-    raise Failure(message, AUTH if response.status_code in (401, 403) else FAILURE)
+    code = error.get("code") if isinstance(error, dict) else None
+    raise Failure(message, AUTH if response.status_code in (401, 403) else FAILURE, code=code)

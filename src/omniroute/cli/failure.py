@@ -10,10 +10,14 @@ OK, FAILURE, USAGE, NOT_RUNNING, AUTH, DEGRADED = range(6)
 
 
 class Failure(click.ClickException):
-    """Exit codes: 1 failure, 2 usage, 3 server not running, 4 authentication, 5 degraded (doctor --strict)."""
+    """Exit codes: 1 failure, 2 usage, 3 server not running, 4 authentication, 5 degraded (doctor --strict).
 
-    def __init__(self, message: str, exit_code: int = FAILURE) -> None:
+    ``code``: the server's word for a refusal of its own.
+    """
+
+    def __init__(self, message: str, exit_code: int = FAILURE, *, code: str | None = None) -> None:
         super().__init__(message)
+        self.code = code
         # click declares it as a class variable, and reads it from the instance.
         setattr(self, "exit_code", exit_code)  # noqa: B010
 
