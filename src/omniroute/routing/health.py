@@ -81,6 +81,7 @@ class Health:
             and (breaker is None or breaker.until is None)
             and account.limits is NO_LIMITS
             and account.enabled
+            and (account.login is None or account.login.problem is None)
         ):
             return None
         return examine(target, account, state, breaker, self._begun, self._under_way.get(account.id), now)
@@ -99,6 +100,13 @@ class Health:
     def ttft(self, target_name: str) -> tuple[float, float] | None:
         """(median, 95th percentile) of the seconds to the first token; None below five requests."""
         return self._latency.get(target_name)
+
+    def held(self, account_id: str, now: float) -> bool:
+        """A cooldown of the account, or of one of its models, holds."""
+        state = self._accounts.get(account_id)
+        if state is None or not state.has_locks:
+            return False
+        return any(lock.active(now) for lock in (state.lock, *state.models.values()) if lock is not None)
 
     def windows(self, account_id: str) -> tuple[Window, ...]:
         state = self._accounts.get(account_id)

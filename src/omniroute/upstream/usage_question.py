@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 from omniroute.catalog.account import Account
 from omniroute.catalog.schema import Provider, UsageEndpoint
+from omniroute.core import json
+from omniroute.core.errors import OmniRouteError
+from omniroute.upstream import usage
+from omniroute.upstream.login import LoginRefused
+from omniroute.upstream.login.http import Http
+from omniroute.upstream.usage import Usage
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _GONE = object()
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class UsageRefused(OmniRouteError):
+    """A provider did not tell. ``retry_after``: seconds it asked to be left alone."""
+
+    status: ClassVar[int] = 502
+    code: ClassVar[str] = "usage_unavailable"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Question(NamedTuple):
@@ -37,6 +54,27 @@ def question(endpoint: UsageEndpoint, provider: Provider, account: Account, toke
     headers = {name: _CONTROL.sub("", _fill(text, facts)) for name, text in endpoint.headers.items() if _known(text, facts)}
     body = _body(endpoint.body, facts) if endpoint.method == "POST" else None
     return Question(endpoint.method, url, headers, body)
+
+
+async def ask(http: Http, endpoint: UsageEndpoint, provider: Provider, account: Account, token: str, now: float) -> Usage:
+    """What the provider tells of ``account``. UsageRefused for anything that is no answer to that question."""
+    reader = usage.registry().get(endpoint.reader or "")
+    asked = question(endpoint, provider, account, token)
+    if reader is None or asked is None:
+        raise UsageRefused(f"{provider.name} cannot be asked about this account: something that its address needs is not known.")
+    try:
+        answer = await http.ask(asked.method, asked.url, asked.headers, body=asked.body)
+    except LoginRefused as refused:
+        raise UsageRefused(refused.reason) from None
+    if not answer.ok:
+        raise UsageRefused(
+            f"{provider.name} answered the question for quotas with status {answer.status}.", retry_after=answer.retry_after
+        )
+    try:
+        value = json.loads(answer.body)
+    except ValueError:
+        raise UsageRefused(f"{provider.name} answered the question for quotas with something that is not JSON.") from None
+    return reader.read(value, now)
 
 
 def _known(template: str, facts: Mapping[str, str]) -> bool:
