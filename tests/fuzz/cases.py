@@ -122,7 +122,7 @@ def _finished(collector: Collector, bridge: Bridge, upstream: Format) -> None:
 
 def _streamed_only(name: str) -> bool:
     """Whether nobody but a decoder of streams reads it."""
-    return registry()[name].egress_only and registry()[name].inner is None
+    return registry()[name].streams_only
 
 
 def _clients() -> list[Format]:

@@ -31,7 +31,7 @@ from upstream.kiro_dialect import complaints as kiro_complaints
 
 UPSTREAMS = [found.name for found in registry() if not found.client_only]
 CLIENTS = [found.name for found in registry() if not found.egress_only]
-STREAMED_ONLY = [found.name for found in registry() if found.egress_only and found.inner is None]
+STREAMED_ONLY = [found.name for found in registry() if found.streams_only]
 SOURCES = [(name, path.stem, path.read_bytes()) for name in UPSTREAMS for path in sorted((VECTORS / name).iterdir())]
 SMALL = 700
 each_source = pytest.mark.parametrize(

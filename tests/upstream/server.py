@@ -1,8 +1,9 @@
 """ScriptedUpstream: Starlette and sse-starlette on a real socket, run inside the test's own event loop.
 
 It speaks OpenAI chat and Responses (``/v1/chat/completions``, ``/v1/responses``, ``/v1/models``), Anthropic (``/v1/messages``,
-``/v1/messages/count_tokens``), Gemini (``/v1beta/models/…``) and Ollama (``/api/chat``, ``/api/tags``), answers what the queued
-scripts say, keeps every request as it came, and notices the moment a client goes away.
+``/v1/messages/count_tokens``), Gemini (``/v1beta/models/…``), Ollama (``/api/chat``, ``/api/tags``) and CodeWhisperer
+(``/generateAssistantResponse``), answers what the queued scripts say, keeps every request as it came, and notices the moment a
+client goes away.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from uvicorn.server import ServerState
 
 from upstream.dialects import Anthropic, Dialect, Event, OpenAIChat, compact, sse
 from upstream.gemini_dialect import Gemini, crlf_event
+from upstream.kiro_dialect import STREAM_TYPE, Kiro
 from upstream.ollama_dialect import Ollama, line
 from upstream.responses_dialect import Responses
 from upstream.script import Fault, Script, Text
@@ -109,7 +111,8 @@ class ScriptedUpstream:
     """Start it with :meth:`run`. ``queue`` says what the next requests get; without a script they get ``default``.
 
     ``key``: a credential that must be presented (``Authorization: Bearer``, ``x-api-key``); None takes anyone.
-    ``models``: what ``/v1/models`` lists. ``input_tokens``: the answer of count_tokens, None = 404.
+    ``models``: what ``/v1/models`` lists. ``input_tokens``: the answer of count_tokens, None = 404. ``tells_counts``: CodeWhisperer
+    streams say what they cost.
     """
 
     def __init__(self) -> None:
@@ -118,6 +121,7 @@ class ScriptedUpstream:
         self.key: str | None = None
         self.models: list[str] = ["scripted-1", "scripted-2"]
         self.input_tokens: int | None = 42
+        self.tells_counts = True
         self.port = 0
         self._queue: list[_Queued] = []
         self._arrived = asyncio.Condition()
@@ -206,6 +210,7 @@ class ScriptedUpstream:
                 Route("/v1beta/models", self._gemini_models, methods=["GET"]),
                 Route("/api/chat", self._ollama, methods=["POST"]),
                 Route("/api/tags", self._tags, methods=["GET"]),
+                Route("/generateAssistantResponse", self._code_whisperer, methods=["POST"]),
             ]
         )
 
@@ -233,6 +238,9 @@ class ScriptedUpstream:
 
     async def _ollama(self, request: Request) -> Response:
         return await self._answer(request, Ollama())
+
+    async def _code_whisperer(self, request: Request) -> Response:
+        return await self._answer(request, Kiro(told=self.tells_counts), said={"stream": True})
 
     async def _tags(self, request: Request) -> Response:
         await self._note(request)
@@ -278,7 +286,7 @@ class ScriptedUpstream:
         return self.default if isinstance(self.default, Script) else self.default(received)
 
     async def _answer(
-        self, request: Request, dialect: Dialect, script: Script | None = None, *, said: Mapping[str, Any] | None = None
+        self, request: Request, dialect: Dialect | Kiro, script: Script | None = None, *, said: Mapping[str, Any] | None = None
     ) -> Response:
         """``said``: what the URL says instead of the body."""
         received = await self._note(request)
@@ -340,7 +348,7 @@ class _NoAnswer(Response):
 class _Reply:
     """One answer in one dialect, as a Starlette response."""
 
-    def __init__(self, received: Received, script: Script, dialect: Dialect, body: Mapping[str, Any]) -> None:
+    def __init__(self, received: Received, script: Script, dialect: Dialect | Kiro, body: Mapping[str, Any]) -> None:
         self.received = received
         self.script = script
         self.dialect = dialect
@@ -363,6 +371,8 @@ class _Reply:
         if script.fault is Fault.HALF_UTF8:
             blocks = [Text(b.text + _HALF_MARK, [*b.parts(), _HALF_MARK]) if isinstance(b, Text) else b for b in script.blocks()]
             script = Script(**{**script.__dict__, "answer": blocks})
+        if isinstance(self.dialect, Kiro):
+            return self._streaming(self._lined(self.dialect.stream(script, self.body)), STREAM_TYPE)
         if whole:
             return self._finished(compact(self.dialect.finished(script, self.body)).encode())
         events = self.dialect.stream(script, self.body)
@@ -430,6 +440,9 @@ class _Reply:
             case Fault.STALL_AFTER_HEADERS | Fault.STALL_MID_STREAM:
                 await self.received.gone.wait()
             case Fault.ERROR_IN_STREAM:
+                if isinstance(self.dialect, Kiro):
+                    yield self.dialect.error_event(self.script)
+                    return
                 event = self.dialect.error_event(self.script)
                 yield line(event) if isinstance(self.dialect, Ollama) else sse(event)
             case _:

@@ -13,6 +13,7 @@ cdef class FramedDecoder(Decoder):
     cdef int stop_word          # events.Stop of the upstream
     cdef bint begun             # START was emitted
     cdef bint heard             # something of the answer came
+    cdef public long long input_estimate    # tokens, for clients whose upstream never tells; 0: not known
 
     cdef void begin(self, const Slice *id, const Slice *model) noexcept       # START, once; NULL: not known
     cdef void say(self, int block, const Slice *said) noexcept
@@ -20,4 +21,5 @@ cdef class FramedDecoder(Decoder):
     cdef void withhold(self, const Slice *data, const char *vendor) noexcept    # thinking that is not shown
     cdef void leave(self, int block) noexcept
     cdef bint cut(self) noexcept                    # a call's arguments are not whole
+    cdef void _estimate(self) noexcept
     cdef bint plausible(self) noexcept              # without a word of the upstream's: the answer can be over here

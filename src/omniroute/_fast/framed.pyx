@@ -5,7 +5,7 @@ from libc.string cimport strlen
 
 from omniroute._fast.calls cimport Calls
 from omniroute._fast.events cimport (
-    BLOCK_OPEN, END, REDACTED, SIGNATURE, START, STOP, TEXT, THINKING, Event, Slice, prepare, settled, utf8,
+    BLOCK_OPEN, END, REDACTED, SIGNATURE, START, STOP, TEXT, THINKING, USAGE, Event, Slice, prepare, settled, utf8,
 )
 from omniroute._fast.scan cimport is_complete
 from omniroute._fast.stream cimport Decoder
@@ -99,12 +99,24 @@ cdef class FramedDecoder(Decoder):
         else:
             self.give_up(502, b"upstream_truncated", b"The upstream's stream ended before the answer was complete.")
 
+    cdef void _estimate(self) noexcept:
+        """Counts that were not told, for the client only: the tap does not see them, so that they are known to be estimates."""
+        cdef Event event
+        prepare(&event, USAGE)
+        if self.tap.usage.output < 0:
+            event.usage.output = (self.tap.output_bytes + 3) // 4       # about four bytes make a token
+        if self.tap.usage.input < 0 and self.input_estimate > 0:
+            event.usage.input = self.input_estimate
+        if self.encoder is not None and (event.usage.output >= 0 or event.usage.input >= 0):
+            self.encoder.put(&event)
+
     cdef void complete(self) noexcept:
         cdef Event event
         self.begin(NULL, NULL)
         self.leave(-1)
         self.calls.finish(self)
         self.stopped = True
+        self._estimate()
         prepare(&event, STOP)
         event.stop = settled(self.stop_word, self.calls.opened > 0, False)
         self.emit(&event)

@@ -214,6 +214,11 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
         """The format that its parts and proofs are of."""
         return self.inner or self.name
 
+    @property
+    def streams_only(self) -> bool:
+        """Nothing but a decoder of streams reads it: its finished answers are gathered ones, whose counts may be estimates."""
+        return self.egress_only and self.inner is None
+
 
 @cache
 def registry() -> Registry[Format]:

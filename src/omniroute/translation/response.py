@@ -20,6 +20,8 @@ from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.media import canonical_mime, kind_of, omitted
 from omniroute.translation.think_tags import split_thinking
 
+_BYTES_PER_TOKEN = 4
+
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A body for the client, and what it was made of. ``response.usage`` None = the upstream did not say."""
@@ -147,7 +149,7 @@ def stream_as_answer(collector: Collector, bridge: Bridge, client: Format, upstr
         model=bridge.response_model,
         parts=parts,
         stop=settle_stop(cast(StopReason, bridge.stop_reason or "stop"), parts),
-        usage=_usage(bridge),
+        usage=_usage(bridge, upstream, meta),
         created=meta.created,
         stop_sequence=collector.stop_sequence or None,
     )
@@ -186,14 +188,17 @@ def _collected(block: dict[str, Any], origin: str) -> Part | None:
     return None
 
 
-def _usage(bridge: Bridge) -> Usage | None:
+def _usage(bridge: Bridge, upstream: Format, meta: StreamMeta) -> Usage | None:
+    """What the stream told, None if nothing. Where only one side was told, or the service never tells, the rest is estimated, as
+    it is for a client that streams."""
     seen = bridge.usage
-    if max(seen.input, seen.cached, seen.written, seen.output, seen.reasoning) < 0:
+    if max(seen.input, seen.cached, seen.written, seen.output, seen.reasoning) < 0 and not upstream.streams_only:
         return None
     return Usage(
-        input=max(0, seen.input),
+        input=seen.input if seen.input >= 0 else meta.input_tokens,
         cached=max(0, seen.cached),
         written=max(0, seen.written),
-        output=max(0, seen.output),
+        output=seen.output if seen.output >= 0 else -(-bridge.output_chars // _BYTES_PER_TOKEN),
         reasoning=max(0, seen.reasoning),
+        estimated=seen.input < 0 or seen.output < 0,
     )

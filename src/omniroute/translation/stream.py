@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omniroute._fast.codec import Bridge, Collector, Decoder, Encoder
 from omniroute._fast.filters import Filter, ThinkTags
+from omniroute._fast.framed import FramedDecoder
 from omniroute.translation.format import Format, Framing, StreamMeta
 
 
@@ -55,8 +56,15 @@ def bridge_for(
     if plain and client.name == upstream.inner and upstream.unwrapping is not None:
         return UnwrappedBridge(client.decoder(), upstream.unwrapping(), through)
     if meta.array and client.array is not None:
-        return ReframedBridge(upstream.decoder(), encoder, client.array(), through)
-    return Bridge(upstream.decoder(), encoder, hide_usage=hide_usage and same, through=through)
+        return ReframedBridge(_decoder(upstream, meta), encoder, client.array(), through)
+    return Bridge(_decoder(upstream, meta), encoder, hide_usage=hide_usage and same, through=through)
+
+
+def _decoder(upstream: Format, meta: StreamMeta) -> Decoder:
+    decoder = upstream.decoder()
+    if isinstance(decoder, FramedDecoder):
+        decoder.input_estimate = meta.input_tokens
+    return decoder
 
 
 def gathering_bridge(upstream: Format, collector: Collector, meta: StreamMeta) -> Bridge:

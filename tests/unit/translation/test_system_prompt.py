@@ -30,7 +30,7 @@ BODIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "ollama": ({"model": "m", "messages": [{"role": "system", "content": "OWN"}, USER]}, {"model": "m", "messages": [USER]}),
     "ollama_generate": ({"model": "m", "prompt": "hi", "system": "OWN"}, {"model": "m", "prompt": "hi"}),
 }  # fmt: skip
-STREAMED_ONLY = [found.name for found in FORMATS if found.egress_only and found.inner is None]
+STREAMED_ONLY = [found.name for found in FORMATS if found.streams_only]
 EXPECTED = {"prepend": ["NEW", "OWN"], "append": ["OWN", "NEW"], "replace": ["NEW"]}
 
 
