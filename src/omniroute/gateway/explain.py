@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -34,12 +35,13 @@ def explain(
     which target a model name leads to now; without it the first as written.
 
     ``operations``: rule, JSON pointer, action, detail, and whether something is lost; ``body`` is what would be sent to
-    ``model``, in ``upstream_format``; ``lossy`` says whether strict translation would refuse it. Raises BadRequest and
-    ModelNotFound.
+    ``model``, in ``upstream_format`` (in base64 where that is no JSON); ``lossy`` says whether strict translation would refuse
+    it. Raises BadRequest and ModelNotFound.
     """
     client = formats.get(format_name)
-    if client is None:
-        raise BadRequest(f"There is no format {format_name!r}; use one of {', '.join(formats.names())}.", param="format")
+    if client is None or client.egress_only:
+        spoken = ", ".join(found.name for found in formats if not found.egress_only)
+        raise BadRequest(f"No client speaks {format_name!r}; use one of {spoken}.", param="format")
     try:
         envelope = scan(body)
         if model is not None and not client.model_in_url:
@@ -71,5 +73,5 @@ def explain(
             for op in ops
         ],
         "lossy": any(is_lossy(op) for op in ops),
-        "body": json.loads(sent.body),
+        "body": base64.b64encode(sent.body).decode() if upstream.binary else json.loads(sent.body),
     }
