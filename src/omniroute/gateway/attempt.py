@@ -323,6 +323,7 @@ class Try:
             request=self.translated.request,
             array=self.context.array,
             think_tags=bool(self.attempt.target.profile.quirks.think_tags),
+            sparse_end=self.attempt.target.profile.quirks.sparse_end is True,
         )
 
     def _stream_fault(self, bridge: Bridge) -> Fault:

@@ -111,6 +111,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     tool_types            types of hosted tools to rename, old → new
     reserved_names        tool names (``*`` at the end: anything) the endpoint keeps for its own client; others' get new ones
     empty_tools           False: an empty list of tools is refused, leave it out
+    sparse_end            Responses-format: the last event of a stream may lack the output
     stored_items          Responses-format: False = nothing is stored, so ids of items and references to items mean nothing
     cache_marks           most cache marks in a body that is passed on
     message_drop          Chat-format: fields of messages to leave out
@@ -145,6 +146,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     tool_types: dict[str, str] = {}
     reserved_names: tuple[str, ...] = ()
     empty_tools: bool | None = None
+    sparse_end: bool | None = None
     stored_items: bool | None = None
     cache_marks: int | None = None
     message_drop: tuple[str, ...] = ()

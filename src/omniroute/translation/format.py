@@ -35,7 +35,7 @@ class StreamMeta(msgspec.Struct, frozen=True, kw_only=True):
     ``model`` is the name shown to the client; ``input_tokens`` an estimate for dialects that state input usage at the start;
     ``tool_names`` maps names sent upstream back to the client's own (only those that were changed). ``array``: the client
     wants the stream in its dialect's other framing, see ``Format.array``. ``think_tags``: the upstream puts its thinking between
-    tags into the text, where it must not stay even between equal formats.
+    tags into the text, where it must not stay even between equal formats. ``sparse_end``: its last event may lack the output.
     """
 
     id: str
@@ -47,6 +47,7 @@ class StreamMeta(msgspec.Struct, frozen=True, kw_only=True):
     request: ChatRequest | None = None
     array: bool = False
     think_tags: bool = False
+    sparse_end: bool = False
 
     @property
     def rewrites(self) -> bool:
@@ -158,6 +159,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     idle              the whole answer to a request that asks its model nothing, None for a real one; None = there are no such
     model_in_url      model and stream switch stand in the URL, not in the body
     array             turns a stream of this dialect into one JSON array of its events, None where that does not exist
+    ending            a framing that completes the last event of a stream, None = it never lacks anything
     count_key         the field of a token count's answer
     count_fields      what else stands in it
     replay            changes that put remembered reasoning back into an unparsed body, None where clients carry it themselves
@@ -198,6 +200,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     idle: Callable[[Envelope, StreamMeta], bytes | None] | None = None
     model_in_url: bool = False
     array: Callable[[], Framing] | None = None
+    ending: Callable[[], Framing] | None = None
     count_key: str = "input_tokens"
     count_fields: Mapping[str, str] = {}
     replay: Callable[[Envelope, Recall], Changes] | None = None

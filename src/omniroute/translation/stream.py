@@ -55,6 +55,8 @@ def bridge_for(
     plain = not (meta.array or meta.tool_names or meta.think_tags)
     if plain and client.name == upstream.inner and upstream.unwrapping is not None:
         return UnwrappedBridge(client.decoder(), upstream.unwrapping(), through)
+    if same and meta.sparse_end and client.ending is not None:
+        return ReframedBridge(upstream.decoder(), None, client.ending(), through)
     if meta.array and client.array is not None:
         return ReframedBridge(_decoder(upstream, meta), encoder, client.array(), through)
     return Bridge(_decoder(upstream, meta), encoder, hide_usage=hide_usage and same, through=through)

@@ -8,6 +8,7 @@ from omniroute.core import json
 from omniroute.translation.format import Format, Passing, StreamMeta
 from omniroute.translation.formats.openai_responses.calls import finisher, native_kind
 from omniroute.translation.formats.openai_responses.echo import client_tools, echo
+from omniroute.translation.formats.openai_responses.ending import FullEnding
 from omniroute.translation.formats.openai_responses.errors import encode_error, error_status
 from omniroute.translation.formats.openai_responses.history import HISTORY
 from omniroute.translation.formats.openai_responses.inplace import adjust, unsigned, wants_usage
@@ -59,6 +60,7 @@ FORMAT = Format(
     wants_usage=wants_usage,
     unsigned=unsigned,
     gathered=gathered,
+    ending=FullEnding,
     history=HISTORY,
     count_fields={"object": "response.input_tokens"},
     forward_headers=frozenset(

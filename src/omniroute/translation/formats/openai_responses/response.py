@@ -53,13 +53,13 @@ def _logprobs(item: Any) -> tuple[TokenLogprob, ...]:
 
 
 def gathered(event: bytes) -> bytes | None:
-    """The response that a stream of this dialect ends with, as it is; None if ``event`` is something else."""
+    """The response that a stream of this dialect ends with, as it is; None if ``event`` is something else or lacks the output."""
     try:
         fields = json.loads(event)
     except json.JSONDecodeError:
         return None
-    whole = isinstance(fields, dict) and isinstance(fields.get("output"), list) and bool(string(fields, "id"))
-    return event if whole else None
+    output = fields.get("output") if isinstance(fields, dict) else None
+    return event if isinstance(output, list) and output and string(fields, "id") else None
 
 
 def _stop(fields: dict[str, Any], parts: tuple[Part, ...]) -> StopReason:
