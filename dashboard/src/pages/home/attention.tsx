@@ -8,8 +8,8 @@ import { Card, Loaded } from "../../ui/states";
 /** Accounts that do not work, providers behind an open breaker, quotas that are used up. */
 export function Attention() {
   const accounts = useResource<Listing<Account>>("/api/providers", 30_000);
-  const resilience = useResource<Resilience>("/api/resilience", 10_000);
-  const quotas = useResource<Listing<Quota>>("/api/quotas", 30_000);
+  const resilience = useResource<Resilience>("/api/resilience", { every: 10_000, on: ["health"] });
+  const quotas = useResource<Listing<Quota>>("/api/quotas", { every: 30_000, on: ["quotas"], apart: 10_000 });
   const breakers = resilience.data?.breakers.filter((breaker) => breaker.state !== "closed") ?? [];
   const cooldowns = resilience.data?.cooldowns ?? [];
   const empty = quotas.data?.data.filter((quota) => quota.windows.some((window) => window.state === "exhausted")) ?? [];

@@ -15,7 +15,7 @@ import { Speed } from "./speed";
 const midnight = () => Math.floor(new Date().setHours(0, 0, 0, 0) / 1000);
 
 function Strip() {
-  const health = useResource<Health>("/api/monitoring/health", 5000);
+  const health = useResource<Health>("/api/monitoring/health", { every: 5000, on: ["in_flight"], apart: 2000 });
   return (
     <Loaded of={health}>
       {(data) => (
@@ -34,7 +34,7 @@ function Strip() {
 
 function Today() {
   const since = midnight();
-  const totals = useResource<Listing<Totals>>(withQuery("/api/usage/totals", { since }), 10_000);
+  const totals = useResource<Listing<Totals>>(withQuery("/api/usage/totals", { since }), { every: 10_000, on: ["usage"], apart: 3000 });
   return (
     <Loaded of={totals}>
       {({ data: [sum] }) =>
@@ -92,7 +92,7 @@ const COLUMNS: Column<Try>[] = [
 ];
 
 function Recent() {
-  const recent = useResource<Listing<Try>>("/api/usage/history?limit=8", 5000);
+  const recent = useResource<Listing<Try>>("/api/usage/history?limit=8", { every: 5000, on: ["usage"] });
   return (
     <Card title="Latest requests" wide actions={<a href="/logs">All</a>}>
       <Loaded of={recent} isEmpty={({ data }) => data.length === 0} empty={<p>No request has come yet. Try the curl line above.</p>}>

@@ -18,7 +18,7 @@ const line = (values: readonly number[], most: number) =>
 
 /** How long the first token took of late: the middle one and the slowest in twenty, as figures and as lines. */
 export function Speed() {
-  const tries = useResource<Listing<Try>>(withQuery("/api/usage/history", { outcome: "ok", limit: TRIES }), 10_000);
+  const tries = useResource<Listing<Try>>(withQuery("/api/usage/history", { outcome: "ok", limit: TRIES }), { every: 10_000, on: ["usage"], apart: 5000 });
   return (
     <Card title="First token">
       <Loaded of={tries} isEmpty={({ data }) => data.every((row) => row.ttft_ms === null)} empty={<p>Nothing has been measured yet.</p>}>

@@ -32,7 +32,7 @@ function Account({ quota, now }: { quota: Quota; now: number }) {
 const worst = (quota: Quota) => Math.max(0, ...quota.windows.map((window) => window.used));
 
 function Windows() {
-  const quotas = useResource<Listing<Quota>>("/api/quotas", 15_000);
+  const quotas = useResource<Listing<Quota>>("/api/quotas", { every: 15_000, on: ["quotas"], apart: 2000 });
   const [search, setSearch] = useFilter("q");
   const [show, setShow] = useFilter("show");
   const now = useNow();

@@ -11,7 +11,7 @@ const BREAKERS = { closed: ["good", "closed"], open: ["bad", "open"], half_open:
 
 /** Cooldowns, breakers and waiting lines: each can be taken away. */
 export function Obstacles() {
-  const state = useResource<Resilience>("/api/resilience", 5000);
+  const state = useResource<Resilience>("/api/resilience", { every: 5000, on: ["health"], always: true });
   const now = useNow(); // the countdowns run on between two answers
   const reset = async (body: Record<string, string>, what: string) => {
     const { unlocked } = await post<{ unlocked: number }>("/api/resilience/reset", body);
