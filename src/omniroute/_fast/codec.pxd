@@ -3,6 +3,7 @@
 
 from omniroute._fast.buffer cimport Buffer
 from omniroute._fast cimport stream
+from omniroute._fast.tap cimport Tap
 
 
 cdef class StreamUsage:
@@ -15,7 +16,7 @@ cdef class StreamUsage:
 cdef class Bridge:
     cdef stream.Decoder decoder
     cdef stream.Encoder encoder            # None: pass-through
-    cdef stream.Tap tap
+    cdef Tap tap
     cdef bint hide_usage
     cdef bint comments
     cdef bint closed                # finish or fail was called

@@ -16,6 +16,9 @@ class Collector(Encoder):
         Citations are raw JSON of the source dialect. No string holds a lone surrogate.
         """
     @property
+    def logprobs(self) -> bytes:
+        """Those of the text, as a JSON list in the spelling of ``translation.logprobs``; b"" if there were none."""
+    @property
     def stop_sequence(self) -> str | None: ...
     @property
     def last_extra(self) -> bytes:

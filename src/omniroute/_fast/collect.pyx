@@ -3,7 +3,8 @@
 
 from omniroute._fast.buffer cimport Buffer, clear, fresh, put_plain, put_value, release
 from omniroute._fast.events cimport (
-    BLOCK_OPEN, CITATION, DELTA, END, ERROR, EXTRA, MEDIA, REDACTED, SIGNATURE, STOP, STOP_SEQUENCE, TEXT, THINKING, TOOL, Event,
+    BLOCK_OPEN, CITATION, DELTA, END, ERROR, EXTRA, LOGPROBS, MEDIA, REDACTED, SIGNATURE, STOP, STOP_SEQUENCE, TEXT, THINKING,
+    TOOL, Event,
 )
 from omniroute._fast.stream cimport Encoder
 
@@ -64,6 +65,8 @@ cdef class Collector(Encoder):
                 put_plain(&piece.text if kind == DELTA else &piece.signature, &event.a)
         elif kind == CITATION:
             self._cite(event)
+        elif kind == LOGPROBS:
+            self.hold_odds(event)
         elif kind == EXTRA:
             clear(&self.extra)
             put_value(&self.extra, &event.a)
@@ -123,6 +126,10 @@ cdef class Collector(Encoder):
         for piece in self.pieces:
             built.append(piece.built())
         return built
+
+    @property
+    def logprobs(self):
+        return self.odds.data[:self.odds.size] + b"]" if self.odds.size else b""
 
     @property
     def stop_sequence(self):

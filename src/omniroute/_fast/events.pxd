@@ -31,6 +31,7 @@ cdef enum Kind:
     EXTRA        # a = raw event (JSON) that only the source dialect knows
     END          # the dialect's terminator was seen, or clean end of data after STOP
     MEDIA        # index of a block of its own, a = MIME type, b = base64 data: an image or other file, whole
+    LOGPROBS     # index of an open TEXT block, a = entries (``logprobs.pxd``) of the DELTA that follows or of the text so far
 
 cdef enum Block:
     TEXT

@@ -5,7 +5,7 @@ from libc.string cimport memcmp
 
 from omniroute._fast.buffer cimport Buffer, clear, drop_front, put_plain, release
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, MEDIA, SIGNATURE, TEXT, THINKING, Event, prepare, utf8,
+    BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, LOGPROBS, MEDIA, SIGNATURE, TEXT, THINKING, Event, prepare, utf8,
 )
 from omniroute._fast.stream cimport Encoder
 
@@ -121,6 +121,9 @@ cdef class ThinkTags(Filter):
                 return
             if kind == BLOCK_CLOSE:
                 self._settle()
+            elif kind == LOGPROBS:
+                if self.state != OPENING:
+                    return              # nor are its tokens anybody's business
             elif kind == CITATION:
                 if self.state != OPENING:
                     return              # private thinking cites nobody

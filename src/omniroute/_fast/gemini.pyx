@@ -7,10 +7,11 @@ from libc.string cimport memset
 from omniroute._fast.arguments cimport put_arguments
 from omniroute._fast.buffer cimport clear, put_buffer, put_bytes, put_int, put_plain, put_string, put_text, puts, release
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, MEDIA, SIGNATURE, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_REFUSAL,
-    THINKING, TOOL, USAGE, Event, merge, nothing_stated,
+    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, ERROR, LOGPROBS, MEDIA, SIGNATURE, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH,
+    STOP_REFUSAL, THINKING, TOOL, USAGE, Event, merge, nothing_stated,
 )
 from omniroute._fast.frames cimport gemini_error
+from omniroute._fast.logprobs cimport put_gemini_result
 from omniroute._fast.scan cimport same
 from omniroute._fast.stream cimport Encoder, json_text
 from omniroute._fast.usage cimport write_gemini_usage
@@ -72,6 +73,8 @@ cdef class GeminiEncoder(Encoder):
                 put_string(&self.out, &event.a)
                 puts(&self.out, b'"}')
                 self._part_end()
+        elif kind == LOGPROBS:
+            self.hold_odds(event)
         elif kind == MEDIA:
             self._media(event)
         elif kind == USAGE:
@@ -88,6 +91,11 @@ cdef class GeminiEncoder(Encoder):
     cdef void _part_end(self) noexcept:
         puts(&self.out, b'],"role":"model"},"index":')
         put_int(&self.out, self.number)
+        if self.odds.size:
+            puts(&self.odds, b"]")
+            puts(&self.out, b',"logprobsResult":')
+            put_gemini_result(&self.out, &self.odds)
+            clear(&self.odds)
         puts(&self.out, b"}],")
         put_buffer(&self.out, &self.tail)
 
@@ -145,6 +153,10 @@ cdef class GeminiEncoder(Encoder):
 
     cdef void _close(self, int index) noexcept:
         cdef WholeCall *call = self._find(index)
+        if call == NULL and self.odds.size:     # of characters that came with earlier tokens
+            put_buffer(&self.out, &self.head)
+            puts(&self.out, b'{"text":""}')
+            self._part_end()
         if call != NULL:
             call.closed = True
             self._send_calls(False)

@@ -15,6 +15,7 @@ from omniroute._fast.events cimport (
 from omniroute._fast.faults cimport read_fault
 from omniroute._fast.frames cimport gemini_error
 from omniroute._fast.gemini_parts cimport Candidate, Chunk, Part, is_refusal, is_true, read_candidate, read_chunk, read_part
+from omniroute._fast.logprobs cimport put_gemini_entries
 from omniroute._fast.mould cimport FIXED, TOTALS
 from omniroute._fast.scan cimport (
     Value, Walk, enter, find, integer_of, is_array, is_object, is_string, next_item, raw_of, same, skip_space, step, text_is,
@@ -123,6 +124,10 @@ cdef class GeminiDecoder(Decoder):
                     other.end_choice()
                 self.heed(other, before)
                 return
+        if is_object(&candidate.logprobs):
+            self.touched = True
+            if self.encoder is not None and candidate.index == self.choice:
+                put_gemini_entries(&self.odds, &candidate.logprobs)
         if candidate.count:
             self._part(candidate, &candidate.first)
         if candidate.count > 1:

@@ -25,6 +25,7 @@ cdef struct Candidate:
     Part first
     Value reason
     Value grounding
+    Value logprobs
 
 cdef struct Chunk:
     Value body
@@ -112,6 +113,8 @@ cdef inline void read_candidate(Walk *walk, Candidate *candidate) noexcept nogil
             integer_of(&member.value, &candidate.index)
         elif key_is(&member, b"groundingMetadata"):
             candidate.grounding = member.value
+        elif key_is(&member, b"logprobsResult"):
+            candidate.logprobs = member.value
     leave(walk, &inner)
 
 

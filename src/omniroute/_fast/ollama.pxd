@@ -28,4 +28,5 @@ cdef class OllamaEncoder(Encoder):
     cdef void _open_call(self, const Event *event) noexcept
     cdef void _arguments(self, const Event *event) noexcept
     cdef void _put_calls(self) noexcept
+    cdef void _put_odds(self) noexcept
     cdef void _end(self) noexcept

@@ -10,8 +10,8 @@ from omniroute._fast.buffer cimport (
     text_length,
 )
 from omniroute._fast.events cimport (
-    BLOCK_OPEN, DELTA, END, ERROR, MEDIA, STOP, STOP_CONTEXT, STOP_LENGTH, TEXT, THINKING, TOOL, USAGE, Event, Usage, merge,
-    nothing_stated, prepare, utf8,
+    BLOCK_OPEN, DELTA, END, ERROR, LOGPROBS, MEDIA, STOP, STOP_CONTEXT, STOP_LENGTH, TEXT, THINKING, TOOL, USAGE, Event, Usage,
+    merge, nothing_stated, prepare, utf8,
 )
 from omniroute._fast.lanes cimport MOST_WAITING
 from omniroute._fast.ollama_decoder cimport ollama_error
@@ -67,6 +67,8 @@ cdef class OllamaEncoder(Encoder):
         elif kind == BLOCK_OPEN:
             if event.block == TOOL:
                 self._open_call(event)
+        elif kind == LOGPROBS:
+            self.hold_odds(event)
         elif kind == MEDIA:
             self._media(event)
         elif kind == USAGE:
@@ -89,7 +91,15 @@ cdef class OllamaEncoder(Encoder):
         if event.block == THINKING:
             puts(&self.out, b'","thinking":"')
         put_text(&self.out, event)
-        puts(&self.out, b'","done":false}\n' if self.generate else b'"},"done":false}\n')
+        puts(&self.out, b'"' if self.generate else b'"}')
+        self._put_odds()
+        puts(&self.out, b',"done":false}\n')
+
+    cdef void _put_odds(self) noexcept:
+        """The member ``logprobs`` of a line, if there are any to tell."""
+        if self.odds.size:
+            puts(&self.out, b',"logprobs":')
+            self.put_odds()
 
     cdef void _media(self, const Event *event) noexcept:
         """A note: messages have a field for images, but in an answer clients of the official library fail on it."""
@@ -163,6 +173,7 @@ cdef class OllamaEncoder(Encoder):
             usage.output = (self.output_bytes + 3) // 4
         put_buffer(&self.out, &self.prefix)
         puts(&self.out, b'"response":""' if self.generate else b'"message":{"role":"assistant","content":""}')
+        self._put_odds()
         puts(&self.out, b',"done":true,"done_reason":"')
         puts(&self.out, b"length" if self.stop == STOP_LENGTH or self.stop == STOP_CONTEXT else b"stop")
         puts(&self.out, b'","total_duration":0,"load_duration":0,"prompt_eval_count":')

@@ -24,6 +24,7 @@ cdef struct Line:               # members not there have p NULL
     Value reason
     Value asked                 # tokens of the prompt
     Value answered
+    Value logprobs
 
 cdef class OllamaDecoder(Decoder):
     cdef Calls calls

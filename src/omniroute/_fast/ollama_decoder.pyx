@@ -42,6 +42,8 @@ cdef const char *read_line(const char *p, const char *end, Line *line) noexcept 
             line.answered = member.value
         elif key_is(&member, b"error"):
             line.error = member.value
+        elif key_is(&member, b"logprobs"):
+            line.logprobs = member.value
     line.body.p = p
     line.body.end = walk.p
     if walk.failed:
@@ -85,6 +87,7 @@ cdef class OllamaDecoder(Decoder):
             return TAKEN
         if not self.begun and (is_object(&line.message) or line.done.p != NULL):
             self._begin(&line)
+        self.weigh(&line.logprobs)
         if is_object(&line.message):
             self._message(&line.message)
         if line.done.p != NULL and line.done.p[0] == c't':

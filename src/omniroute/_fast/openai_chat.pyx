@@ -9,8 +9,8 @@ from omniroute._fast.buffer cimport (
     release,
 )
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, MEDIA, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_REFUSAL,
-    STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, merge, nothing_stated, utf8,
+    BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, LOGPROBS, MEDIA, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH,
+    STOP_REFUSAL, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, merge, nothing_stated, utf8,
 )
 from omniroute._fast.frames cimport chat_done, chat_error, chat_ping
 from omniroute._fast.scan cimport Value, find, integer_of, text_of
@@ -86,6 +86,8 @@ cdef class OpenAIChatEncoder(Encoder):
             self._close(event.index)
         elif kind == CITATION:
             self._cite(event)
+        elif kind == LOGPROBS:
+            self.hold_odds(event)
         elif kind == MEDIA:
             self._begin()
             self._image(event)
@@ -108,6 +110,10 @@ cdef class OpenAIChatEncoder(Encoder):
             self._tail()
 
     cdef void _tail(self) noexcept:
+        if self.odds.size:
+            puts(&self.out, b'},"logprobs":{"content":')
+            self.put_odds()
+            puts(&self.out, b',"refusal":null')
         if self.include_usage:
             puts(&self.out, b'},"finish_reason":null}],"usage":null}\n\n')
         else:
@@ -280,6 +286,10 @@ cdef class OpenAIChatEncoder(Encoder):
         """A call without a single byte of arguments has none: ``{}``."""
         cdef ToolLane *lane = self._lane(index)
         cdef Slice nothing = utf8(b"{}", 2)
+        if self.odds.size and lane == NULL:     # of characters that came with earlier tokens
+            put_buffer(&self.out, &self.head)
+            puts(&self.out, b'"content":""')
+            self._tail()
         if self.cited is not None and lane == NULL:
             self._annotate()
         if lane != NULL and lane.custom:

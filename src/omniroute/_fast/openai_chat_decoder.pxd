@@ -24,6 +24,7 @@ cdef struct Choice:                 # members not there have p NULL
     Value annotations
     Value reason
     Value usage
+    Value logprobs
 
 cdef struct Chunk:
     Value body

@@ -70,6 +70,8 @@ cdef bint read_choice(Walk *walk, Choice *choice) noexcept nogil:
             message = member.value
         elif key_is(&member, b"usage"):
             choice.usage = member.value
+        elif key_is(&member, b"logprobs"):
+            choice.logprobs = member.value
     leave(walk, &inner)
     if not delta and is_object(&message):
         inner.p = message.p
@@ -218,6 +220,9 @@ cdef class OpenAIChatDecoder(Decoder):
 
     cdef void _delta(self, const Choice *choice) noexcept:
         cdef Slice text
+        cdef Value list
+        if is_object(&choice.logprobs) and find(&choice.logprobs, b"content", &list):
+            self.weigh(&list)
         if text_of(&choice.reasoning_content, &text) and text.n:
             self._say(THINKING, &text)
         elif text_of(&choice.reasoning, &text) and text.n:      # the same under its other name

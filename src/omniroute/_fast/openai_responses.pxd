@@ -26,6 +26,7 @@ cdef class OpenAIResponsesEncoder(ItemWriter):
     cdef void _delta(self, const Event *event) noexcept
     cdef void _signature(self, const Event *event) noexcept
     cdef void _citation(self, const Event *event) noexcept
+    cdef void _odds(self, const Event *event) noexcept
     cdef void _media(self, const Event *event) noexcept
     cdef void _close(self, int source) noexcept
     cdef void _advance(self) noexcept

@@ -17,8 +17,9 @@ from omniroute._fast.buffer cimport (
     text_length,
 )
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, MEDIA, REDACTED, REFUSAL, SIGNATURE, START, STOP, STOP_CONTEXT,
-    STOP_FILTER, STOP_LENGTH, STOP_NONE, STOP_REFUSAL, TEXT, THINKING, TOOL, USAGE, Event, Usage, merge, nothing_stated, utf8,
+    BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, LOGPROBS, MEDIA, REDACTED, REFUSAL, SIGNATURE, START, STOP,
+    STOP_CONTEXT, STOP_FILTER, STOP_LENGTH, STOP_NONE, STOP_REFUSAL, TEXT, THINKING, TOOL, USAGE, Event, Usage, merge,
+    nothing_stated, utf8,
 )
 from omniroute._fast.frames cimport chat_ping, responses_error
 from omniroute._fast.lanes cimport MOST_WAITING
@@ -94,6 +95,8 @@ cdef class OpenAIResponsesEncoder(ItemWriter):
             self._signature(event)
         elif kind == CITATION:
             self._citation(event)
+        elif kind == LOGPROBS:
+            self._odds(event)
         elif kind == MEDIA:
             self._media(event)
         elif kind == USAGE:
@@ -260,6 +263,13 @@ cdef class OpenAIResponsesEncoder(ItemWriter):
         if item != NULL and item.block == TEXT:
             put_value(&item.cited, &event.a)
             puts(&item.cited, b",")
+
+    cdef void _odds(self, const Event *event) noexcept:
+        cdef Item *item = self._find(event.index)
+        if item != NULL and item.part_block == TEXT:
+            if item.odds.size:
+                puts(&item.odds, b",")
+            put_bytes(&item.odds, event.a.p, event.a.n)
 
     cdef void _media(self, const Event *event) noexcept:
         """An image is what the image tool of this dialect would give; of another file a note says that it was there."""

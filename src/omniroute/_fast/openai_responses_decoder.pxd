@@ -9,6 +9,10 @@ from omniroute._fast.sse cimport Sse
 from omniroute._fast.stream cimport Decoder
 
 
+cdef enum:
+    MOST_OUTPUTS = 65536
+    UNKNOWN = -1
+
 cdef struct Output:
     long long number            # the upstream's output_index, -1 if it gives none
     int kind                    # TEXT: a message; THINKING; TOOL; -1: what only OpenAI knows, or not known yet
@@ -46,7 +50,9 @@ cdef class OpenAIResponsesDecoder(Decoder):
     cdef Output *_add(self, long long number) noexcept
     cdef void _leave(self) noexcept
     cdef void _enter(self, Output *output, int block, long long part) noexcept
-    cdef void _say(self, Output *output, int block, long long part, const Value *content, bint whole) noexcept
+    cdef void _say(
+        self, Output *output, int block, long long part, const Value *content, const Value *logprobs, bint whole
+    ) noexcept
     cdef void _think(self, Output *output, long long part, bint raw, const Value *content, bint whole) noexcept
     cdef void _arguments(self, Output *output, const Value *content, bint whole) noexcept
     cdef void _feed_call(self, Output *output, const Slice *text) noexcept

@@ -21,11 +21,6 @@ from omniroute._fast.stream cimport SKIPPED, TAKEN, Decoder
 from omniroute._fast.usage cimport read_responses_usage
 
 
-cdef enum:
-    MOST_OUTPUTS = 65536
-    UNKNOWN = -1
-
-
 cdef class OpenAIResponsesDecoder(Decoder):
     """Reads the stream of a Responses upstream."""
 
@@ -73,13 +68,13 @@ cdef class OpenAIResponsesDecoder(Decoder):
         word.p += 9
         word.n -= 9
         if same(word.p, word.n, b"output_text.delta"):
-            self._say(self._output(&parts.output_index, TEXT), TEXT, part, &parts.delta, False)
+            self._say(self._output(&parts.output_index, TEXT), TEXT, part, &parts.delta, &parts.logprobs, False)
         elif same(word.p, word.n, b"output_text.done"):
-            self._say(self._output(&parts.output_index, TEXT), TEXT, part, &parts.text, True)
+            self._say(self._output(&parts.output_index, TEXT), TEXT, part, &parts.text, &parts.logprobs, True)
         elif same(word.p, word.n, b"refusal.delta"):
-            self._say(self._output(&parts.output_index, TEXT), REFUSAL, part, &parts.delta, False)
+            self._say(self._output(&parts.output_index, TEXT), REFUSAL, part, &parts.delta, NULL, False)
         elif same(word.p, word.n, b"refusal.done"):
-            self._say(self._output(&parts.output_index, TEXT), REFUSAL, part, &parts.refusal, True)
+            self._say(self._output(&parts.output_index, TEXT), REFUSAL, part, &parts.refusal, NULL, True)
         elif same(word.p, word.n, b"reasoning_summary_text.delta"):
             self._think(self._output(&parts.output_index, THINKING), summary, False, &parts.delta, False)
         elif same(word.p, word.n, b"reasoning_summary_text.done"):
@@ -222,14 +217,19 @@ cdef class OpenAIResponsesDecoder(Decoder):
         self.part = part
         self.index = self.open(block)
 
-    cdef void _say(self, Output *output, int block, long long part, const Value *content, bint whole) noexcept:
+    cdef void _say(
+        self, Output *output, int block, long long part, const Value *content, const Value *logprobs, bint whole
+    ) noexcept:
         """Text or refusal of a message. ``whole`` text only counts where no delta came."""
         cdef Slice text
-        if output == NULL or not text_of(content, &text) or text.n == 0 or (whole and output.told & bit_of(part)):
+        if output == NULL or (whole and output.told & bit_of(part)):
+            return
+        if logprobs != NULL and logprobs.end - logprobs.p > 2:
+            self.weigh(logprobs)
+        if not text_of(content, &text) or text.n == 0:
             return
         output.told |= bit_of(part)
-        if block == REFUSAL:
-            self.refused = True
+        self.refused = self.refused or block == REFUSAL
         self._enter(output, block, part)
         self.delta(block, self.index, &text)
 
@@ -376,7 +376,7 @@ cdef class OpenAIResponsesDecoder(Decoder):
     cdef void _finish_item(self, Output *output, const Value *item, const Slice *type) noexcept:
         """Take from the finished item what no delta told."""
         cdef Walk walk
-        cdef Value list, part, found
+        cdef Value list, part, found, odds
         cdef long long number = 0
         if output.kind == TOOL:
             find(item, b"input" if output.custom else b"arguments", &found)
@@ -387,9 +387,10 @@ cdef class OpenAIResponsesDecoder(Decoder):
             enter(&walk, &list)
             while next_item(&walk, &part):
                 if find(&part, b"refusal", &found):
-                    self._say(output, REFUSAL, number, &found, True)
+                    self._say(output, REFUSAL, number, &found, NULL, True)
                 elif find(&part, b"text", &found):
-                    self._say(output, TEXT, number, &found, True)
+                    find(&part, b"logprobs", &odds)
+                    self._say(output, TEXT, number, &found, &odds, True)
                 number += 1
             if self.number == output.number:
                 self._leave()

@@ -19,6 +19,8 @@ cdef struct Item:
     Py_ssize_t sent         # bytes of ``text`` the client has
     Buffer text             # JSON string content: of the present part, the summary, the arguments, base64 data
     Buffer parts            # the message's finished content parts, as JSON
+    Py_ssize_t told         # bytes of ``odds`` the client has
+    Buffer odds             # log probabilities of the present part, with commas between them
     Buffer cited            # raw citations of the present part, comma behind each
     Buffer call             # call id, JSON string content
     Buffer name             # members "name" and "namespace" of a call, as JSON; the client's plain name if ``whole``
@@ -43,6 +45,7 @@ cdef class ItemWriter(Encoder):
     cdef void _show(self, Item *item) noexcept
     cdef void _show_part(self, Item *item) noexcept
     cdef void _flush(self, Item *item) noexcept
+    cdef void _put_odds(self, const Item *item, Py_ssize_t start) noexcept
     cdef void _end_part(self, Item *item) noexcept
     cdef void _annotate(self, Item *item, Buffer *annotations) noexcept
     cdef void _finish_item(self, Item *item) noexcept

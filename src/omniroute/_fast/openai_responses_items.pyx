@@ -45,6 +45,7 @@ cdef void release_item(Item *item) noexcept nogil:
     release(&item.text)
     release(&item.parts)
     release(&item.cited)
+    release(&item.odds)
     release(&item.call)
     release(&item.name)
     release(&item.proof)
@@ -163,8 +164,20 @@ cdef class ItemWriter(Encoder):
         self._place(item)
         puts(&self.out, b',"delta":"')
         put_bytes(&self.out, news.p, news.n)
-        puts(&self.out, b'","logprobs":[]}\n\n' if item.block == TEXT and item.part_block == TEXT else b'"}\n\n')
+        puts(&self.out, b'"')
+        if item.block == TEXT and item.part_block == TEXT:
+            self._put_odds(item, item.told)
+            item.told = item.odds.size
+        puts(&self.out, b"}\n\n")
         item.sent = item.text.size
+
+    cdef void _put_odds(self, const Item *item, Py_ssize_t start) noexcept:
+        """The member ``logprobs`` with what there is behind ``start``."""
+        puts(&self.out, b',"logprobs":[')
+        if item.odds.size > start:
+            start += start > 0              # the comma
+            put_bytes(&self.out, item.odds.data + start, item.odds.size - start)
+        puts(&self.out, b"]")
 
     cdef void _end_part(self, Item *item) noexcept:
         """The end of a message's part, if it said anything."""
@@ -185,7 +198,9 @@ cdef class ItemWriter(Encoder):
             self._place(item)
             puts(&self.out, b',"text":"')
             put_buffer(&self.out, &item.text)
-            puts(&self.out, b'","logprobs":[]}\n\n')
+            puts(&self.out, b'"')
+            self._put_odds(item, 0)
+            puts(&self.out, b"}\n\n")
         if item.parts.size:
             puts(&item.parts, b",")
         start = item.parts.size
@@ -196,7 +211,10 @@ cdef class ItemWriter(Encoder):
         else:
             puts(&item.parts, b'","annotations":[')
             put_buffer(&item.parts, &annotations)
-            puts(&item.parts, b'],"logprobs":[]}')
+            puts(&item.parts, b'],"logprobs":[')
+            put_buffer(&item.parts, &item.odds)
+            puts(&item.parts, b"]}")
+            self.out.failed = self.out.failed or item.odds.failed
         self._event(b"response.content_part.done")
         self._place(item)
         puts(&self.out, b',"part":')
@@ -205,7 +223,8 @@ cdef class ItemWriter(Encoder):
         release(&annotations)
         clear(&item.text)
         clear(&item.cited)
-        item.sent = 0
+        clear(&item.odds)
+        item.sent = item.told = 0
         item.part_shown = False
         item.part += 1
 

@@ -23,6 +23,7 @@ cdef struct Parts:              # members of an event, p NULL where it has none
     Value item
     Value response
     Value sequence_number
+    Value logprobs
 
 cdef inline const char *read_parts(const char *p, const char *end, Parts *parts) noexcept nogil:
     """Find what any event may have; the byte behind it, NULL if it is not a JSON object."""
@@ -57,6 +58,8 @@ cdef inline const char *read_parts(const char *p, const char *end, Parts *parts)
             parts.input = member.value
         elif key_is(&member, b"annotation"):
             parts.annotation = member.value
+        elif key_is(&member, b"logprobs"):
+            parts.logprobs = member.value
     if walk.failed or p[0] != c'{':
         return NULL
     return walk.p

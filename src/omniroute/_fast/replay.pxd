@@ -9,5 +9,5 @@ cdef class Replayer:
     cdef Encoder encoder
     cdef int index              # of the next block
 
-    cdef void _whole(self, int block, bytes text) noexcept
+    cdef void _whole(self, int block, bytes text, bytes odds) noexcept
     cdef void _close(self) noexcept

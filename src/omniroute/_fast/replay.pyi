@@ -7,8 +7,8 @@ class Replayer:
 
     def __init__(self, encoder: Encoder) -> None: ...
     def start(self, id: str, model: str) -> None: ...
-    def text(self, text: str) -> None:
-        """A text block; nothing for an empty text."""
+    def text(self, text: str, logprobs: bytes = b"") -> None:
+        """A text block; nothing for an empty text. ``logprobs``: a JSON list as ``translation.logprobs`` writes it."""
     def thinking(self, text: str, signature: str | None = None, vendor: str = "") -> None:
         """``vendor``: the format whose proof ``signature`` is; a dialect of another one wraps it, or leaves out one of nobody."""
     def redacted(self, data: str, vendor: str = "") -> None: ...

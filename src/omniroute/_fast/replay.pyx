@@ -5,9 +5,9 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 
 from omniroute._fast.buffer cimport clear
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, MEDIA, REDACTED, REFUSAL, SIGNATURE, START, STOP, STOP_CONTEXT, STOP_FILTER, STOP_LENGTH,
-    STOP_NONE, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_STOP, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event, Slice, prepare,
-    utf8,
+    BLOCK_CLOSE, BLOCK_OPEN, DELTA, END, LOGPROBS, MEDIA, REDACTED, REFUSAL, SIGNATURE, START, STOP, STOP_CONTEXT, STOP_FILTER,
+    STOP_LENGTH, STOP_NONE, STOP_PAUSE, STOP_REFUSAL, STOP_SEQUENCE, STOP_STOP, STOP_TOOL, TEXT, THINKING, TOOL, USAGE, Event,
+    Slice, prepare, utf8,
 )
 from omniroute._fast.stream cimport Encoder
 
@@ -54,13 +54,13 @@ cdef class Replayer:
         event.b = slice_of(encoded_model)
         self.encoder.put(&event)
 
-    def text(self, str text not None):
+    def text(self, str text not None, bytes logprobs not None=b""):
         if text:
-            self._whole(TEXT, encoded(text))
+            self._whole(TEXT, encoded(text), logprobs)
 
     def refusal(self, str text not None):
         if text:
-            self._whole(REFUSAL, encoded(text))
+            self._whole(REFUSAL, encoded(text), b"")
 
     def thinking(self, str text not None, str signature=None, str vendor not None=""):
         cdef Event event
@@ -159,13 +159,17 @@ cdef class Replayer:
         clear(&self.encoder.out)
         return taken
 
-    cdef void _whole(self, int block, bytes text) noexcept:
+    cdef void _whole(self, int block, bytes text, bytes odds) noexcept:
         """A block of one delta."""
         cdef Event event
         prepare(&event, BLOCK_OPEN)
         event.block = block
         event.index = self.index
         self.encoder.put(&event)
+        if len(odds) > 2:
+            event.kind = LOGPROBS
+            event.a = utf8((<const char *> odds) + 1, len(odds) - 2)
+            self.encoder.put(&event)
         event.kind = DELTA
         event.a = slice_of(text)
         self.encoder.put(&event)

@@ -10,6 +10,7 @@ from omniroute._fast.events cimport Event, Slice, Usage
 from omniroute._fast.mould cimport Mould
 from omniroute._fast.scan cimport Value
 from omniroute._fast.sse cimport Splitter, Sse
+from omniroute._fast.tap cimport Tap
 
 
 cdef enum Verdict:
@@ -20,22 +21,6 @@ cdef enum Verdict:
 
 cdef bytes json_text(str text)
 
-cdef class Tap:
-    """What the accounting must know, kept beside the stream without a second parse."""
-    cdef Usage usage
-    cdef int stop                       # events.Stop
-    cdef int blocks
-    cdef int error_status
-    cdef bint useful                    # a first token came
-    cdef Py_ssize_t output_bytes        # of text, thinking and arguments, unescaped
-    cdef Buffer error_code              # plain text, all four
-    cdef Buffer error_message
-    cdef Buffer response_id
-    cdef Buffer response_model
-
-    cdef void see(self, const Event *event) noexcept
-    cdef void _keep(self, Buffer *kept, const Slice *text) noexcept
-
 cdef class Encoder:
     """Events → bytes of one client's dialect, collected in ``out``."""
     cdef Buffer out
@@ -43,12 +28,15 @@ cdef class Encoder:
     cdef bint choices                   # it can tell several answers apart
     cdef int number                     # of the answer it writes
     cdef list others                    # encoders of the further answers, None if there are none
+    cdef Buffer odds                    # log probabilities that wait for their text: a list that is still open
     cdef dict tool_names                # name sent upstream → the client's own, None if none was changed
 
     cdef void put(self, const Event *event) noexcept
     cdef Encoder further(self, int choice)                              # an encoder like this one for a further answer
     cdef Encoder other(self, int choice)
     cdef void put_other(self, const Event *event) noexcept  # an event of a further answer
+    cdef void hold_odds(self, const Event *event) noexcept  # LOGPROBS: until their text is written
+    cdef void put_odds(self) noexcept                       # as a JSON list
     cdef void ping(self, bint comments) noexcept    # a keep-alive of the dialect; SSE comments only if they are allowed
     cdef void put_name(self, Buffer *out, const Slice *name) noexcept
 
@@ -64,6 +52,7 @@ cdef class Decoder:
     cdef int half_index                 # of the block it belongs to, -1 if none is held
     cdef int half_block
     cdef Buffer joined
+    cdef Buffer odds                    # log probabilities that wait for their text
     cdef bint done                      # END or ERROR was emitted: the rest is drained
     cdef bint error_terminated          # in this dialect the terminator follows an error event as well
     cdef bint excused                   # an error came behind the end
@@ -98,6 +87,8 @@ cdef class Decoder:
     cdef int open(self, int block) noexcept         # BLOCK_OPEN without slices; returns its index
     cdef void delta(self, int block, int index, const Slice *text) noexcept
     cdef void _join(self, Slice *text) noexcept
+    cdef void weigh(self, const Value *list) noexcept           # log probabilities as Chat, Responses and Ollama spell them
+    cdef void _tell_odds(self, int index) noexcept
     cdef void _flush_half(self) noexcept
     cdef void _emit_delta(self, int block, int index, const Slice *text) noexcept
     cdef void close(self, int index) noexcept       # BLOCK_CLOSE

@@ -1,8 +1,5 @@
 """The two halves of a stream codec, as Python sees them: opaque parts that a Bridge joins."""
 
-class Tap:
-    """What is counted beside a stream."""
-
 class Encoder:
     """Turns events into one client's bytes. One instance per stream."""
 

@@ -1,21 +1,22 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True, embedsignature=True
-"""The contracts of the stream codecs: Tap, Encoder, Decoder."""
+"""The contracts of the stream codecs: Encoder and Decoder."""
 
 from libc.string cimport memcpy, strlen
 
 from omniroute._fast.buffer cimport (
     FROM_PLAIN, Buffer, character_count, clear, ends_in_half, fresh, plain_length, put_buffer, put_bytes, put_plain,
-    put_sanitised, put_string, release, survey,
+    put_sanitised, put_string, puts, release, survey,
 )
 from omniroute._fast.envelope cimport Fault, skip_value
 from omniroute._fast.events cimport (
-    BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, ESCAPED, MEDIA, REDACTED, START, STOP, TOOL, USAGE, Event, Slice, merge,
-    nothing_stated, prepare, utf8,
+    BLOCK_CLOSE, BLOCK_OPEN, CITATION, DELTA, END, ERROR, ESCAPED, JSON, LOGPROBS, START, TEXT, USAGE, Event, Slice, prepare,
+    utf8,
 )
+from omniroute._fast.logprobs cimport put_entries
 from omniroute._fast.mould cimport (
     FIXED, LEARNING, MOST_MISSES, SAID, STRING_HOLE, TOTALS, Filling, Mould, add_hole, add_value, keep, match,
 )
-from omniroute._fast.scan cimport Value, skip_space as past_space, string_end
+from omniroute._fast.scan cimport Value, is_array, skip_space as past_space, string_end
 from omniroute._fast.sse cimport Splitter, Sse
 
 
@@ -36,54 +37,12 @@ cdef bytes json_text(str text):
     return encoded
 
 
-cdef class Tap:
-    """What is counted beside a stream."""
-
-    def __cinit__(self):
-        self.usage = nothing_stated()
-
-    def __dealloc__(self):
-        release(&self.error_code)
-        release(&self.error_message)
-        release(&self.response_id)
-        release(&self.response_model)
-
-    cdef void see(self, const Event *event) noexcept:
-        cdef int kind = event.kind
-        if kind == DELTA:
-            if event.a.n:
-                self.useful = True
-                self.output_bytes += event.length if event.length else plain_length(&event.a)
-        elif kind == BLOCK_OPEN:
-            self.blocks += 1
-            if event.block == TOOL or event.block == REDACTED:
-                self.useful = True
-        elif kind == USAGE:
-            merge(&self.usage, &event.usage)
-        elif kind == MEDIA:
-            self.blocks += 1
-            self.useful = True
-        elif kind == STOP:
-            self.stop = event.stop
-        elif kind == START:
-            self._keep(&self.response_id, &event.a)
-            self._keep(&self.response_model, &event.b)
-        elif kind == ERROR and self.error_status == 0:
-            self.error_status = event.status
-            self._keep(&self.error_code, &event.b)
-            self._keep(&self.error_message, &event.a)
-
-    cdef void _keep(self, Buffer *kept, const Slice *text) noexcept:
-        if text.n:
-            clear(kept)
-            put_plain(kept, text)
-
-
 cdef class Encoder:
     """Turns events into one client's bytes. One instance per stream."""
 
     def __dealloc__(self):
         release(&self.out)
+        release(&self.odds)
 
     cdef void put(self, const Event *event) noexcept:
         """A dialect writes here."""
@@ -119,6 +78,16 @@ cdef class Encoder:
         put_buffer(&self.out, &other.out)
         self.out.failed = self.out.failed or other.out.failed
         clear(&other.out)
+
+    cdef void hold_odds(self, const Event *event) noexcept:
+        puts(&self.odds, b"," if self.odds.size else b"[")
+        put_bytes(&self.odds, event.a.p, event.a.n)
+
+    cdef void put_odds(self) noexcept:
+        put_buffer(&self.out, &self.odds)
+        puts(&self.out, b"]")
+        self.out.failed = self.out.failed or self.odds.failed
+        clear(&self.odds)
 
     cdef void ping(self, bint comments) noexcept:
         """A dialect that has a keep-alive writes it here."""
@@ -163,6 +132,7 @@ cdef class Decoder:
 
     def __dealloc__(self):
         release(&self.joined)
+        release(&self.odds)
         release(&self.mould.raw)
 
     cdef void feed(self, const char *p, Py_ssize_t n) noexcept:
@@ -383,6 +353,8 @@ cdef class Decoder:
         self.said_block = block
         self.said_index = index
         self.deltas += 1
+        if self.odds.size and block == TEXT:
+            self._tell_odds(index)
         if self.half_index >= 0:
             if self.half_index != index:
                 self._flush_half()
@@ -395,6 +367,25 @@ cdef class Decoder:
             self.half_block = block
         if whole.n:
             self._emit_delta(block, index, &whole)
+
+    cdef void weigh(self, const Value *list) noexcept:
+        """They are told with the next text. What they come with is not read by its shape."""
+        if is_array(list):
+            self.touched = True
+            if self.encoder is not None:
+                put_entries(&self.odds, list)
+
+    cdef void _tell_odds(self, int index) noexcept:
+        cdef Event event
+        prepare(&event, LOGPROBS)
+        event.block = TEXT
+        event.index = index
+        event.a.p = self.odds.data
+        event.a.n = self.odds.size
+        event.a.form = JSON
+        if not self.odds.failed:
+            self.emit(&event)
+        clear(&self.odds)
 
     cdef void _join(self, Slice *text) noexcept:
         """Put the half before ``text``."""
@@ -445,6 +436,8 @@ cdef class Decoder:
         cdef Event event
         if self.half_index == index:
             self._flush_half()
+        if self.odds.size and self.said_block == TEXT and self.said_index == index:
+            self._tell_odds(index)
         prepare(&event, BLOCK_CLOSE)
         event.index = index
         self.emit(&event)

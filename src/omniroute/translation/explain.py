@@ -26,7 +26,6 @@ LOSSY: Mapping[str, tuple[frozenset[Action], re.Pattern[str]]] = {
         ),
     ),
     "field-unsupported": (_DROPPED, re.compile(r"/(n|logprobs|top_logprobs|logit_bias)\Z")),
-    "logprobs": (_DROPPED, _ANYWHERE),
     "media-fetch": (_DROPPED, _ANYWHERE),
     "media-kind": (_DROPPED, _ANYWHERE),
     "part-foreign": (_DROPPED, _ANYWHERE),

@@ -64,9 +64,6 @@ def translate_request(
     if recall is not None:
         request = restore(request, upstream.dialect, recall, signed=upstream.rules.signed_thinking, ops=ops)
     ready, names = normalise(request, profile, upstream.dialect, ops=ops)
-    if ready.stream and ready.logprobs:
-        # Finished answers carry them from any format to any other, the events of a stream do not.
-        note(ops, "logprobs", "dropped", "logprobs", detail="not in a stream of another format")
     return Translated(
         body=upstream.encode_request(ready, profile),
         tool_names=names,

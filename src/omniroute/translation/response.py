@@ -17,6 +17,7 @@ from omniroute.ir.response import ChatResponse, StopReason, Usage
 from omniroute.translation.answers import restore_calls, settle_stop
 from omniroute.translation.calls import arguments_text
 from omniroute.translation.format import Format, StreamMeta
+from omniroute.translation.logprobs import read_logprobs, write_logprobs
 from omniroute.translation.media import canonical_mime, kind_of, omitted
 from omniroute.translation.think_tags import split_thinking
 
@@ -88,8 +89,10 @@ def answer_as_stream(body: bytes, client: Format, upstream: Format, meta: Stream
     usage = response.usage
     if usage is not None:  # before the blocks: some dialects state it in their opening event
         replayer.usage(usage.input, usage.cached, usage.written, usage.output, usage.reasoning)
+    odds = json.dumps(write_logprobs(response.logprobs)) if response.logprobs else b""
     for part in response.parts:
-        _replay(replayer, part)
+        _replay(replayer, part, odds)
+        odds = b"" if isinstance(part, Text) and part.text else odds
     replayer.stop(response.stop, response.stop_sequence)
     stream = replayer.take()
     if meta.array and client.array is not None:
@@ -106,9 +109,9 @@ def _shown(meta: StreamMeta, response: ChatResponse, client: Format) -> StreamMe
     return replace(ours, id=response.id or ours.id, model=response.model or ours.model)
 
 
-def _replay(replayer: Replayer, part: Part) -> None:
+def _replay(replayer: Replayer, part: Part, logprobs: bytes) -> None:
     if isinstance(part, Text):
-        replayer.text(part.text)
+        replayer.text(part.text, logprobs)
     elif isinstance(part, Thinking):
         if part.redacted is not None:
             replayer.redacted(part.redacted, part.vendor)
@@ -152,6 +155,7 @@ def stream_as_answer(collector: Collector, bridge: Bridge, client: Format, upstr
         usage=_usage(bridge, upstream, meta),
         created=meta.created,
         stop_sequence=collector.stop_sequence or None,
+        logprobs=read_logprobs(json.loads(collector.logprobs or b"[]")),
     )
     body = None
     if client.name == upstream.name and client.gathered is not None and not meta.rewrites:
