@@ -19,8 +19,9 @@ from omniroute.gateway.fitting import fitted
 from omniroute.gateway.heartbeat import Heartbeat, opening_bridge
 from omniroute.gateway.hedge import Hedging, Runner
 from omniroute.gateway.memory import Memory
-from omniroute.gateway.ports import ClientGone, Recorder
+from omniroute.gateway.ports import ClientGone, Recorder, Renewal
 from omniroute.gateway.prepare import Preparation, Prepared
+from omniroute.gateway.renewal import spared, with_renewal
 from omniroute.gateway.report import Report
 from omniroute.gateway.steps.choices import Branch, answer_jointly, choices_to_make
 from omniroute.gateway.steps.reasoning import Reasoning
@@ -66,6 +67,7 @@ class Pipeline:
         self._preparation = Preparation(Reasoning(self.memory), Fetcher(lambda: transport_for("http"), executor))
         self.heartbeat = Heartbeat(clock)
         self._hedging = Hedging(dispatch)
+        self.renewal: Renewal | None = None  # where accounts are logins
 
     async def run(self, context: Context) -> None:
         """Answer the request, or raise the error the client should see (nothing has been sent then)."""
@@ -124,6 +126,15 @@ class Pipeline:
         """One try, recorded however it ends; several at once where the upstream cannot give several answers itself. Another
         follows at once, without the thinking of earlier turns, when its proofs are all that was refused. ``lease`` None: nothing
         becomes known of the account by it. ``runner``: its part in a race."""
+        ask = partial(self._attempt, context, lease=lease, queue_ms=queue_ms, runner=runner)
+        if self.renewal is None or attempt.account.login is None:
+            await ask(attempt)
+        else:
+            await with_renewal(self.renewal, self.dispatch, context, attempt, lease, ask)
+
+    async def _attempt(
+        self, context: Context, attempt: Attempt, *, lease: Lease | None, queue_ms: float | None, runner: Runner | None
+    ) -> None:
         attempt = fitted(context, attempt)
         target, upstream = attempt.target, self._formats[attempt.target.format]
         count = self._choices(context, attempt, upstream)
@@ -173,7 +184,8 @@ class Pipeline:
         except Fault as fault:
             report.fail(fault)
             report.settle(self._recorder)
-            self._tell(one)
+            if self.renewal is None or not spared(self.renewal, one.attempt, fault):
+                self._tell(one)
             raise
         except (ClientGone, asyncio.CancelledError):
             if one.runner is not None and one.runner.lost:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Reason = Literal["paused", "cooldown", "breaker", "exhausted", "reserve", "rate", "concurrency", "model_limit"]
+Reason = Literal["paused", "sign_in", "cooldown", "breaker", "exhausted", "reserve", "rate", "concurrency", "model_limit"]
 ScopeKey = tuple[str, ...]
 """("provider", provider id) · ("account", account id) · ("model", account id, model id)"""
 

@@ -32,6 +32,8 @@ def examine(
     provider, key = target.provider, ("account", account.id)
     if not account.enabled:
         return Block("paused", key, None, "the account is paused")
+    if account.login is not None and account.login.problem is not None:
+        return Block("sign_in", key, None, account.login.problem, "auth")
     if not account.limits.permits(target.model):
         return Block("model_limit", ("model", account.id, target.model), None, f"the account may not serve {target.model}")
     if not provider.resilience:

@@ -12,10 +12,7 @@ import msgspec
 
 from omniroute import __version__
 from omniroute.admin.services import AdminServices, TestResult
-from omniroute.catalog.account import Account
-from omniroute.catalog.schema import Provider
 from omniroute.core import json
-from omniroute.core.errors import NotFound
 from omniroute.core.ids import Clock
 from omniroute.core.ledger import LedgerRow
 from omniroute.gateway.explain import explain
@@ -29,6 +26,7 @@ from omniroute.server.ledger import Ledger
 from omniroute.server.observing import Observing
 from omniroute.server.routes import Front
 from omniroute.server.routing_metrics import watch_routing
+from omniroute.server.sign_ins import SignIns
 from omniroute.storage.routing_state import RoutingStateRepository
 from omniroute.storage.usage import UsageRepository
 from omniroute.telemetry.recorder import Recorder
@@ -62,6 +60,8 @@ class OmniRoute:
             environ=installation.launch.environ,
             health=self.health,
         )
+        self.sign_ins = SignIns(installation, self._transports, self.health)
+        self.gateway.pipeline.renewal = self.sign_ins.renewer
         self.observing.watch(
             in_flight=lambda: self.gateway.in_flight,
             running=self._ledger.running,
@@ -88,12 +88,14 @@ class OmniRoute:
     async def __aenter__(self) -> Self:
         await self.health_keeper.load()
         self.health_keeper.start()
+        await self.sign_ins.start()
         self._recorder.start()
         self.observing.start(self._ledger.reserve)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
+            await self.sign_ins.stop()
             await self.health_keeper.stop()
             await self.observing.stop()
             await self._recorder.close()
@@ -144,6 +146,7 @@ class OmniRoute:
             status=self._status,
             metrics=self.observing.page,
             health=self.health,
+            logins=self.sign_ins.logins,
             lines=self.gateway.dispatch.lines.describe,
             shutdown=lambda: self._shutdown(),
             clock=self._clock,
@@ -162,7 +165,7 @@ class OmniRoute:
         self.services.events.stored(records)
 
     async def _test_account(self, account_id: str) -> TestResult:
-        provider, account = _find(self.installation, account_id)
+        provider, account = self.installation.payer(account_id)
         result = await probe(
             self.gateway.pipeline, registry()["openai_chat"], self.installation.snapshot, provider, account, self._clock
         )
@@ -187,12 +190,3 @@ class OmniRoute:
             "upstream": self._transports.describe(),
             **self.observing.describe(),
         }
-
-
-def _find(installation: Installation, account_id: str) -> tuple[Provider, Account]:
-    for account in installation.all_accounts:
-        if account.id == account_id:
-            provider = installation.snapshot.catalogue.by_id(account.provider)
-            if provider is not None:
-                return provider, account
-    raise NotFound(f"There is no account {account_id!r}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2s
 from typing import Any
 
@@ -22,6 +22,7 @@ from omniroute.ir.caps import Capabilities, Limits, Price
 from omniroute.routing.routes import StoredRoutes, with_routes
 from omniroute.routing.snapshot import KeyGrant, Snapshot
 from omniroute.routing.strategies import checked_options
+from omniroute.server.terms import is_acknowledged
 from omniroute.storage.accounts import AccountRow
 from omniroute.storage.keys import ApiKey
 from omniroute.storage.models import CustomModelRow
@@ -32,8 +33,13 @@ from omniroute.upstream import auth
 log = structlog.get_logger("omniroute.server")
 
 
+def _unchanged(account: Account) -> Account:
+    return account
+
+
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """What the store holds. Accounts come with their opened credential."""
+    """What the store holds. Accounts come with their opened credential; ``signed`` puts the login's over it where there is one.
+    ``acknowledged``: provider → digest of the terms that somebody has read."""
 
     accounts: Sequence[tuple[AccountRow, str | None]] = ()
     nodes: Sequence[NodeRow] = ()
@@ -42,6 +48,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     routes: StoredRoutes = StoredRoutes()
     provider_routing: Sequence[ProviderRoutingRow] = ()
     account_routing: Sequence[AccountRoutingRow] = ()
+    signed: Callable[[Account], Account] = _unchanged
+    acknowledged: Mapping[str, str] = {}
 
 
 def build_snapshot(
@@ -70,10 +78,11 @@ def build_snapshot(
     )
     merged = _with_routing(merged, stored.provider_routing)
     said = {row.account_id: row for row in stored.account_routing}
-    accounts = [_stored_account(row, secret, said.get(row.id)) for row, secret in stored.accounts]
+    accounts = [stored.signed(_stored_account(row, secret, said.get(row.id))) for row, secret in stored.accounts]
     accounts += from_file.accounts
     if settings.environment_accounts:
         accounts += environment_accounts(merged, environ, lambda p: p.format in formats and auth.usable(p.auth))
+    accounts = [account for account in accounts if _within_terms(merged, account, stored.acknowledged)]
     accounts += builtin_accounts(merged)
     accounts = [msgspec.structs.replace(account, label=_label(account.id, label_key)) for account in accounts]
     snapshot = Snapshot(
@@ -86,6 +95,12 @@ def build_snapshot(
         version=version,
     )
     return with_routes(snapshot, file, stored.routes), tuple(accounts)
+
+
+def _within_terms(catalogue: Catalogue, account: Account, acknowledged: Mapping[str, str]) -> bool:
+    """Whoever writes an account into the config file knows what they do; every other one waits until the terms are read."""
+    provider = catalogue.by_id(account.provider)
+    return provider is None or account.source == "file" or is_acknowledged(provider, acknowledged)
 
 
 def _label(account_id: str, key: bytes) -> str:
