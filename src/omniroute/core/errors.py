@@ -7,9 +7,9 @@
     │   ├── WrongKey           the encryption key does not fit the stored credentials
     │   └── DataDirLocked      another process owns the directory
     ├── RequestError           the client can mend it; never punishes an account
-    │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 (ModelNotFound)
+    │   ├── BadRequest 400 · Unauthorized 401 · PaymentRequired 402 · Forbidden 403 · NotFound 404 (ModelNotFound)
     │   ├── MethodNotAllowed 405 · Conflict 409 · BodyTooLarge 413 · UnsupportedMedia 415
-    │   └── UpgradeRefused 426 · TooManyRequests 429
+    │   └── UpgradeRefused 426 · TooManyRequests 429 · Cancelled 499
     ├── Unavailable 503        nothing can serve now: draining, no account, all cooled
     └── Fault                  one try at an upstream failed; carries scope and verdict
         ├── UpstreamStatus     it answered with an error status (or an error inside a 200)
@@ -102,6 +102,13 @@ class Unauthorized(RequestError):
     code = "invalid_api_key"
 
 
+class PaymentRequired(RequestError):
+    """A budget is used up; ``retry_after`` says when it begins anew."""
+
+    status = 402
+    code = "budget_exceeded"
+
+
 class Forbidden(RequestError):
     status = 403
     code = "permission_denied"
@@ -146,6 +153,13 @@ class UpgradeRefused(RequestError):
 class TooManyRequests(RequestError):
     status = 429
     code = "rate_limit_exceeded"
+
+
+class Cancelled(RequestError):
+    """The operator put an end to the request."""
+
+    status = 499
+    code = "request_cancelled"
 
 
 class Unavailable(RequestError):

@@ -17,6 +17,7 @@ from omniroute.translation.ops import Ops
 from omniroute.translation.request import read_request, wants_stream
 
 if TYPE_CHECKING:
+    from omniroute.gateway.attendance import Guest
     from omniroute.gateway.heartbeat import Beat
     from omniroute.gateway.own_credentials import Own
     from omniroute.routing.plan import Attempt
@@ -76,7 +77,7 @@ class Context:
     says why to nothing. ``committed``: something of an answer has been sent, so that no other try may follow. ``session`` is the
     name by which routing knows the conversation; ``beat`` keeps the client of a silent stream patient. ``attempt`` is the last
     try, ``queued`` the seconds spent in line and in pauses, ``upstream`` measures what is waited for others. ``own`` is set where
-    the client is signed in by itself.
+    the client is signed in by itself; ``guest``: the request in the list of those under way.
     """
 
     __slots__ = (
@@ -97,6 +98,7 @@ class Context:
         "files",
         "format",
         "grant",
+        "guest",
         "model",
         "ops",
         "own",
@@ -147,6 +149,7 @@ class Context:
         self.ops: Ops = None
         self.files: dict[str, File | str] = {}
         self.own: Own | None = None
+        self.guest: Guest | None = None
         self._request: ChatRequest | None = None
         self._estimate: int | None = None
         self.session_id, self.agent_id, self.explain = said_by(exchange) if said is None else said

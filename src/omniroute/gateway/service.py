@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -15,13 +14,16 @@ from omniroute.core.ids import Clock
 from omniroute.core.registry import Registry
 from omniroute.gateway import ollama_models
 from omniroute.gateway.addresses import AddressGate, AddressRules
+from omniroute.gateway.attendance import Attendance, Guest
 from omniroute.gateway.compaction import compact as ask_summary
 from omniroute.gateway.context import Context
 from omniroute.gateway.conversations import Conversations, Remembering, resume
 from omniroute.gateway.counting import count_tokens
 from omniroute.gateway.dispatch import Dispatch
 from omniroute.gateway.egress import JSON_TYPE, send_error
+from omniroute.gateway.express import Express
 from omniroute.gateway.ingress import admit, confine
+from omniroute.gateway.lanes import Lanes
 from omniroute.gateway.models import SHAPES, list_models, one_model, spoken
 from omniroute.gateway.own_credentials import OwnCredentials, told
 from omniroute.gateway.pipeline import Pipeline, TransportFor
@@ -29,7 +31,7 @@ from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange, Recorder
 from omniroute.gateway.steps.idempotency import Idempotency
 from omniroute.gateway.steps.system_prompt import put_system_prompts
-from omniroute.gateway.visit import Gate, Visit
+from omniroute.gateway.visit import Gate, Presence, Visit
 from omniroute.gateway.vocabularies import Vocabularies
 from omniroute.routing.health import Health
 from omniroute.routing.snapshot import Snapshot
@@ -60,24 +62,48 @@ class Gateway:
         self._executor = Executor(environ)
         self.dispatch = Dispatch(health, clock, rng or random.Random())
         self.pipeline = Pipeline(formats, transport_for, recorder, clock, self._executor, self.dispatch)
-        self.draining = False
-        self.in_flight = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self.presence = Presence()
         self._snapshot = snapshot
         self._digest = digest
         self._transport_for = transport_for
         self._vocabularies = Vocabularies()
         self.conversations = Conversations(clock)
         self.gate = Gate(clock)
+        self.attendance = Attendance(clock)
         self.idempotency = Idempotency(clock)
         self.own = OwnCredentials(self.pipeline, self._executor, digest, clock)
         self._addresses = AddressGate()
         self._clock = clock
+        self.lanes = Lanes(
+            formats=formats,
+            snapshot=snapshot,
+            digest=digest,
+            clock=clock,
+            gate=self.gate,
+            presence=self.presence,
+            pipeline=self.pipeline,
+            own=self.own,
+            addresses=self._addresses,
+            resume=self._resume,
+        )
+
+    @property
+    def draining(self) -> bool:
+        """No more chat requests are taken."""
+        return self.presence.draining
+
+    @draining.setter
+    def draining(self, value: bool) -> None:
+        self.presence.draining = value
+
+    @property
+    def in_flight(self) -> int:
+        """Chat requests being served."""
+        return self.presence.count
 
     async def settled(self) -> None:
         """Returns when no chat request is being served."""
-        await self._idle.wait()
+        await self.presence.settled()
 
     async def chat(
         self,
@@ -153,16 +179,18 @@ class Gateway:
     ) -> None:
         if self.draining:
             raise Unavailable("This OmniRoute is shutting down; try again in a moment.", retry_after=1)
-        self.in_flight += 1
-        self._idle.clear()
+        self.presence.enter()
         visit = Visit(self.gate)
         context: Context | None = None
+        guest: Guest | None = None
         try:
             context = await admit(
                 exchange, format, self._snapshot(), self._digest, self._clock, visit, model=model, stream=stream, array=array
             )
+            guest = self.attendance.enter(context)
+            exchange = context.exchange
             own = self.own.recognised(context, provider=provider, compact=compact)
-            if own is not None and await self.own.serve(context, own):
+            if own is not None and await guest.run(partial(self.own.serve, own=own), context) is not False:
                 return
             if provider is not None:
                 confine(context, provider)
@@ -170,16 +198,30 @@ class Gateway:
                 self._go_on(context, format.history, compact=compact)
             put_system_prompts(context)
             if not await self._answered_idle(context):
-                await self.idempotency.run(context, self.pipeline.run)
+                await self.idempotency.run(context, partial(guest.run, self.pipeline.run))
         except (RequestError, Fault) as error:
             if context is None or exchange.started:
                 raise
             await send_error(exchange, format, told(context, error), listed=array, context=context)
         finally:
+            if guest is not None:
+                guest.close()
             visit.close()
-            self.in_flight -= 1
-            if not self.in_flight:
-                self._idle.set()
+            self.presence.leave()
+
+    async def _resume(self, exchange: Exchange, one: Express) -> None:
+        """A request that left its lane."""
+        await self._guard(exchange, one.context.format, partial(self._go_on_with, one=one))
+
+    async def _go_on_with(self, exchange: Exchange, format: Format, *, one: Express) -> None:
+        try:
+            await self.pipeline.run(one.context, one)
+        except (RequestError, Fault) as error:
+            if exchange.started:
+                raise
+            await send_error(exchange, format, error, context=one.context)
+        finally:
+            one.leave_way()
 
     def _go_on(self, context: Context, history: History, *, compact: bool) -> None:
         """Take up an earlier response, and keep this one for a later request where the client lets us."""

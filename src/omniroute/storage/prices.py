@@ -55,7 +55,8 @@ class PriceRepository:
             self._db,
             "prices",
             columns,
-            otherwise="ON CONFLICT (provider, model) DO UPDATE SET rates_json = excluded.rates_json, updated_at = excluded.updated_at",
+            otherwise="ON CONFLICT (provider, model) DO UPDATE SET "
+            "rates_json = excluded.rates_json, updated_at = excluded.updated_at",
         )
 
     async def delete(self, provider: str, model: str) -> None:
