@@ -1,8 +1,11 @@
 import { useState } from "preact/hooks";
-import { ApiError, post } from "../../api/client";
-import type { Account, Provider } from "../../api/types";
+import { ApiError, get, type Listing, post } from "../../api/client";
+import { useResource } from "../../api/resource";
+import type { Account, LoginProvider, Provider } from "../../api/types";
 import { Button, Dialog, TextField } from "../../ui/basics";
+import { Loaded } from "../../ui/states";
 import { toast } from "../../ui/toasts";
+import { SignIn } from "./signin";
 
 interface ConnectProps {
   provider: Provider;
@@ -10,8 +13,31 @@ interface ConnectProps {
   onDone: (account: Account) => void;
 }
 
+/** One more account of a provider: signed in where people sign in, else by the form for a key. */
+export function Connect(props: ConnectProps) {
+  const [byKey, setByKey] = useState(false);
+  if (props.provider.auth !== "oauth" || byKey) return <KeyForm {...props} />;
+  return <SignInOrKey {...props} onKey={() => setByKey(true)} />;
+}
+
+function SignInOrKey({ provider, onClose, onDone, onKey }: ConnectProps & { onKey: () => void }) {
+  const providers = useResource<Listing<LoginProvider>>("/api/oauth/providers");
+  const known = providers.data?.data.find((one) => one.provider === provider.id);
+  const done = async (accountId: string) => {
+    const account = await get<Account>(`/api/providers/${encodeURIComponent(accountId)}`);
+    toast(`${account.name} is connected.`);
+    onDone(account);
+  };
+  if (known) return <SignIn provider={known} onKey={known.takes_key ? onKey : undefined} onClose={onClose} onDone={(id) => void done(id)} />;
+  return (
+    <Dialog title={`Connect ${provider.name}`} onClose={onClose}>
+      <Loaded of={providers}>{() => <p>Nobody signs in at {provider.name} from here yet.</p>}</Loaded>
+    </Dialog>
+  );
+}
+
 /** The form for one more account of a provider. */
-export function Connect({ provider, onClose, onDone }: ConnectProps) {
+function KeyForm({ provider, onClose, onDone }: ConnectProps) {
   const [name, setName] = useState("");
   const [key, setKey] = useState("");
   const [vars, setVars] = useState<Record<string, string>>({});

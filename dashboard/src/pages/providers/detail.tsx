@@ -10,6 +10,7 @@ import { Card, Loaded, PageHead } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { toast } from "../../ui/toasts";
 import { LimitsForm, limitsInWords } from "./limits";
+import { LoginFacts } from "./login";
 import { CustomModels } from "./models";
 
 interface Model {
@@ -65,7 +66,7 @@ function Edit({ account, onDone }: { account: Account; onDone: () => void }) {
     <div class="stack">
       <Toggle label="In use" checked={account.enabled} onToggle={(enabled) => void patch(`/api/providers/${account.id}`, { enabled }).then(onDone)} />
       <TextField label="Priority" type="number" value={priority} onText={setPriority} hint="The lowest is tried first." />
-      <TextField label="New API key" type="password" autocomplete="off" value={key} onText={setKey} hint={account.secret_hint ? `Now ${account.secret_hint}` : "None is stored."} />
+      {!account.login && <TextField label="New API key" type="password" autocomplete="off" value={key} onText={setKey} hint={account.secret_hint ? `Now ${account.secret_hint}` : "None is stored."} />}
       <p>
         <Button onClick={save}>Save</Button>
       </p>
@@ -124,6 +125,11 @@ export function Detail({ params }: { params: Record<string, string> }) {
                   <Test account={data} onDone={account.reload} />
                 </div>
               </Card>
+              {data.login && (
+                <Card title="Sign-in">
+                  <LoginFacts account={data} login={data.login} onDone={account.reload} />
+                </Card>
+              )}
               <Card title="Account">
                 {data.read_only ? <p class="quiet">Managed by {data.source === "builtin" ? "OmniRoute itself" : `the ${data.source}`}; it cannot be changed here.</p> : <Edit key={data.id} account={data} onDone={account.reload} />}
               </Card>

@@ -13,7 +13,14 @@ import { Connect } from "./connect";
 import { Detail } from "./detail";
 
 const COLUMNS: Column<Account>[] = [
-  { title: "Account", cell: (row) => <a href={`/providers/${row.id}`}>{row.name}</a> },
+  {
+    title: "Account",
+    cell: (row) => (
+      <>
+        <a href={`/providers/${row.id}`}>{row.name}</a> {row.login?.plan && <span class="quiet">{row.login.plan}</span>}
+      </>
+    ),
+  },
   { title: "Provider", cell: (row) => row.provider_name },
   { title: "Models as", cell: (row) => <code>{row.prefix}/…</code> },
   { title: "Tier", cell: (row) => (row.tier ? TIERS[row.tier] : "–") },
