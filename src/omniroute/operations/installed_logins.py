@@ -66,7 +66,7 @@ class InstalledLogins:
 
     def __init__(self, environ: Mapping[str, str], home: Path | None = None, system: System | None = None) -> None:
         self._environ = environ
-        self._home = Path.home() if home is None else home
+        self._home = _home_of(environ) if home is None else home
         self._system = this_system() if system is None else system
 
     def found(self, providers: Iterable[Provider]) -> list[InstalledLogin]:
@@ -166,6 +166,11 @@ def this_system() -> System:
     if sys.platform == "darwin":
         return "macos"
     return "windows" if sys.platform == "win32" else "linux"
+
+
+def _home_of(environ: Mapping[str, str]) -> Path:
+    named = environ.get("HOME") or environ.get("USERPROFILE")
+    return Path(named) if named else Path.home()
 
 
 def _read(file: LoginFile, path: Path) -> dict[str, str]:

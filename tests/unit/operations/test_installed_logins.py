@@ -150,6 +150,12 @@ def test_a_variable_moves_the_folder(tmp_path: Path) -> None:
     assert logins.read(provider(PLAIN), PLAIN.path).fields == {"access": "AT"}
 
 
+def test_the_home_is_the_environments(tmp_path: Path) -> None:
+    put(tmp_path, ".p/login.json", {"a": {"token": "AT"}})
+    assert len(InstalledLogins({"HOME": str(tmp_path)}, system="linux").found([provider(PLAIN)])) == 1
+    assert len(InstalledLogins({"USERPROFILE": str(tmp_path)}, system="linux").found([provider(PLAIN)])) == 1
+
+
 def test_only_files_of_this_system_count(tmp_path: Path) -> None:
     put(tmp_path, "data/p/login.json", {"t": "AT"})
     windows = LoginFile(path="{APPDATA}/p/login.json", systems=("windows",), fields={"access": "/t"})
