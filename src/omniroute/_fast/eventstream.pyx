@@ -6,7 +6,7 @@
 all big-endian; a header is the length of its name (u8), the name, a type (u8) and a value.
 """
 
-from omniroute._fast.events cimport Slice, utf8
+from omniroute._fast.events cimport utf8
 from omniroute._fast.scan cimport same
 from omniroute._fast.sse cimport Splitter, Sse
 
@@ -123,7 +123,8 @@ cdef class Frames(Splitter):
                     self.message = EXCEPTION_FRAME
                 elif same(<const char *> value, n, b"error"):
                     self.message = ERROR_FRAME
-            elif same(name, length, b":event-type") or same(name, length, b":exception-type") or same(name, length, b":error-code"):
+            elif (same(name, length, b":event-type") or same(name, length, b":exception-type")
+                    or same(name, length, b":error-code")):
                 sse.name = <const char *> value
                 sse.name_length = n
             elif same(name, length, b":error-message"):

@@ -179,7 +179,6 @@ cdef class KiroDecoder(FramedDecoder):
         """Exact counts. Those of the input are of parts that do not overlap."""
         cdef Event event
         cdef Value found
-        cdef long long part
         prepare(&event, USAGE)
         if find(usage, b"outputTokens", &found):
             integer_of(&found, &event.usage.output)
