@@ -12,8 +12,7 @@ Method = Literal["browser", "paste", "device", "import"]
 class LoginProvider(msgspec.Struct, frozen=True, kw_only=True):
     """A provider that people sign in at. ``options`` may be given to ``begin``, ``defaults`` are what they are otherwise.
 
-    ``missing_env``: variables without which nothing can be begun. ``terms`` must be acknowledged first. ``sources``: names of the
-    programs' files that ``importable`` looks for.
+    ``missing_env``: variables without which nothing can be begun. ``terms`` must be acknowledged first.
     """
 
     provider: str

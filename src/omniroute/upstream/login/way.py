@@ -85,6 +85,10 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
                 raise BadRequest(f"{text!r} is not a region", param=name)
         return {**self.oauth.defaults, **options}
 
+    def kept(self, chosen: Mapping[str, str]) -> dict[str, str]:
+        """Of what was chosen, what the login must remember."""
+        return {name: chosen[name] for name in (*self.oauth.options, "region") if chosen.get(name)}
+
     def machine_facts(self) -> dict[str, str]:
         """Those of this machine that the provider's headers mention: a login keeps them, so that all its calls agree."""
         templates = " ".join((*self.oauth.headers.values(), *self.provider.auth.headers.values()))

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from omniroute.upstream.login import Client, LoginRefused, Tokens
 from omniroute.upstream.login.flows import Begun, Method, Pending, Unfinished, refused
-from omniroute.upstream.login.flows.code import kept
 from omniroute.upstream.login.flows.device import GRANT, seconds, still_pending
 from omniroute.upstream.login.replies import error_of, moment, tokens_from
 from omniroute.upstream.login.way import Way, fill
@@ -25,7 +24,7 @@ class AwsSso(Unfinished):
     async def begin(self, way: Way, method: Method, options: Mapping[str, str], redirect_uri: str | None) -> Begun:
         del redirect_uri
         oauth, chosen, now = way.oauth, way.chosen(options), way.clock.now()
-        facts = {**kept(chosen), **way.machine_facts()}
+        facts = {**way.kept(chosen), **way.machine_facts()}
         start_url = fill("{start_url}", chosen)
         client = await _register(way, chosen, own=start_url != oauth.defaults.get("start_url"))
         asked = {"clientId": client.id, "clientSecret": client.secret, "startUrl": start_url}

@@ -45,7 +45,7 @@ class Code(Unpolled):
             state=state,
             verifier=verifier,
             options=chosen,
-            facts={**kept(chosen), **way.machine_facts()},
+            facts={**way.kept(chosen), **way.machine_facts()},
         )
 
     async def finish(self, way: Way, begun: Begun, code: str, state: str | None) -> Tokens:
@@ -80,11 +80,6 @@ def said_of(client: Client | None) -> dict[str, str]:
     if client is None:
         return {}
     return {"client_id": client.id, **({"client_secret": client.secret} if client.secret else {})}
-
-
-def kept(chosen: Mapping[str, str]) -> dict[str, str]:
-    """Of what was chosen, what the login must remember: where its servers stand, and who is billed."""
-    return {name: chosen[name] for name in ("region", "project") if name in chosen}
 
 
 def challenge(verifier: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from omniroute.upstream.login import LoginRefused, Tokens
 from omniroute.upstream.login.flows import Begun, Method, Pending, Unfinished, refused
-from omniroute.upstream.login.flows.code import challenge, kept, said_of
+from omniroute.upstream.login.flows.code import challenge, said_of
 from omniroute.upstream.login.http import Answer
 from omniroute.upstream.login.replies import error_of, tokens_from
 from omniroute.upstream.login.way import Way, fill
@@ -27,7 +27,7 @@ class Device(Unfinished):
     async def begin(self, way: Way, method: Method, options: Mapping[str, str], redirect_uri: str | None) -> Begun:
         del redirect_uri
         oauth, chosen, now = way.oauth, way.chosen(options), way.clock.now()
-        facts = {**kept(chosen), **way.machine_facts()}
+        facts = {**way.kept(chosen), **way.machine_facts()}
         verifier = secrets.token_urlsafe(64)
         asked = said_of(way.client())
         asked.pop("client_secret", None)

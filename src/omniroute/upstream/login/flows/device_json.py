@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from omniroute.upstream.login import LoginRefused, Tokens
 from omniroute.upstream.login.flows import Begun, Method, Pending, Unfinished, refused
-from omniroute.upstream.login.flows.code import kept
 from omniroute.upstream.login.flows.device import SLOWER, denied, over, seconds
 from omniroute.upstream.login.replies import error_of, tokens_from
 from omniroute.upstream.login.way import Way, fill
@@ -25,7 +24,7 @@ class DeviceJson(Unfinished):
     async def begin(self, way: Way, method: Method, options: Mapping[str, str], redirect_uri: str | None) -> Begun:
         del redirect_uri
         chosen, now = way.chosen(options), way.clock.now()
-        facts = {**kept(chosen), **way.machine_facts()}
+        facts = {**way.kept(chosen), **way.machine_facts()}
         answer = await way.http.post(fill(way.oauth.device_url or "", chosen), way.headers(facts), body={})
         found = answer.json()
         if answer.status == 429:
