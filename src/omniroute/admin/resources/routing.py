@@ -58,8 +58,13 @@ async def preview_route(request: AdminRequest) -> Answer:
         input_tokens=max(0, body.input_tokens),
         stream=body.stream,
     )
-    now = services.clock.now()
-    found = preview(services.snapshot(), services.health, facts, now, random.Random(int(now)))
+    return dry_run(request, facts, random.Random(int(services.clock.now())))
+
+
+def dry_run(request: AdminRequest, facts: Facts, rng: random.Random) -> Answer:
+    """The preview of a request with these facts."""
+    services = request.services
+    found = preview(services.snapshot(), services.health, facts, services.clock.now(), rng)
     answer = msgspec.to_builtins(found)
     answer["left_out"] = [{"step": step, "reason": reason} for step, reason in found.left_out]
     return Answer(answer)

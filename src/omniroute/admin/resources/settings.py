@@ -11,6 +11,7 @@ from omniroute.admin.shapes.operating import Setting as SettingShape
 from omniroute.admin.shapes.operating import SettingsChanged
 from omniroute.core.errors import BadRequest, ConfigError, Conflict
 from omniroute.core.loopback import is_loopback
+from omniroute.core.proxy_url import checked_proxy
 from omniroute.core.settings import SETTINGS, Setting, parse, suggestion
 from omniroute.operations.settings_view import describe_setting, describe_settings
 
@@ -26,8 +27,12 @@ async def update_settings(request: AdminRequest) -> Answer:
 
     Conflict for what a flag, a variable or the config file decides.
     """
+    return await change(request, request.object())
+
+
+async def change(request: AdminRequest, given: dict[str, Any]) -> Answer:
+    """Check and store these settings, for whichever path they came by."""
     services = request.services
-    given = request.object()
     parsed = {name: _checked(request, name, value) for name, value in given.items()}
     stored = await services.setting_store.get_all()
     for name, value in parsed.items():
@@ -59,6 +64,8 @@ def _checked(request: AdminRequest, name: str, value: Any) -> Any:
         )
     try:
         parsed = parse(setting, value)
+        if name == "outbound_proxy" and parsed is not None:
+            parsed = checked_proxy(parsed, name)
     except ConfigError as error:
         raise BadRequest(error.message, param=name) from None
     if name == "require_api_key" and not parsed and not is_loopback(request.services.host):

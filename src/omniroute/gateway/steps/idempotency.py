@@ -121,6 +121,14 @@ class Idempotency:
         self._trim()
         return {"answers": len(self._entries), "bytes": self._held, "replayed": self._replayed}
 
+    def clear(self) -> int:
+        """Forget the finished answers; returns how many there were."""
+        count = len(self._finished)
+        while self._finished:
+            key = next(iter(self._finished))
+            self._drop(key, self._entries[key])
+        return count
+
     def _find(self, key: tuple[str, str]) -> _Entry | None:
         self._trim()
         entry = self._entries.get(key)
