@@ -8,6 +8,7 @@ from omniroute.admin.resources import (
     auth,
     combos,
     description,
+    earlier,
     events,
     keys,
     limits,
@@ -48,6 +49,7 @@ _RESOURCES: tuple[Route, ...] = (
     *monitoring.ROUTES,
     *events.ROUTES,
     *translator.ROUTES,
+    *earlier.ROUTES,
 )
 ROUTES = description.described(_RESOURCES)
 """Every route of the admin API."""
