@@ -12,6 +12,7 @@ from omniroute.admin.attempts import Attempts
 from omniroute.admin.events import Events, signs
 from omniroute.admin.hosts import HostPolicy
 from omniroute.admin.login_port import Logins
+from omniroute.admin.quota_port import Quotas
 from omniroute.admin.sessions import Sessions
 from omniroute.catalog.catalog import Catalogue
 from omniroute.core.ids import Clock, new_id
@@ -58,7 +59,8 @@ class AdminServices:
     ``host``/``port`` are what the server listens on; ``status()`` is the live state of the process
     (uptime, requests in flight, …) as JSON-ready members; ``explain(format, body, model)`` tells what translation
     makes of a request; ``metrics(accept)`` is the content type and the text of the metrics page. ``health`` is what routing has
-    learned, ``lines()`` who waits for which account, ``logins`` how people sign in at providers. ``session_secret`` signs
+    learned, ``lines()`` who waits for which account, ``logins`` how people sign in at providers, ``quotas`` who asks providers
+    what is left, ``forget_answers()`` empties the store of answers for equal requests and counts them. ``session_secret`` signs
     cookies, ``admin_token`` is the CLI's bearer.
     """
 
@@ -89,7 +91,9 @@ class AdminServices:
     health: Health = field(default_factory=lambda: Health(random.Random()))
     lines: Callable[[], Mapping[str, Any]] = dict
     logins: Logins | None = None
+    quotas: Quotas | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    forget_answers: Callable[[], int] = lambda: 0
     request_id: Callable[[Request], str] = request_id_of
     sessions: Sessions = field(init=False)
     attempts: Attempts = field(init=False)

@@ -151,6 +151,8 @@ SETTINGS: Mapping[str, Setting] = _define(
             help="How long a request may stand in line for an account that is at a limit of yours before it is answered 429."),
     Setting(name="cooldown_wait", type="number", default=5.0, section="routing", env=("OMNIROUTE_COOLDOWN_WAIT",), unit="seconds", minimum=0,
             maximum=120, help="How long a request may wait, once, for the first account to come out of its cooldown when nothing else is left."),
+    Setting(name="quota_interval", type="number", default=600.0, section="routing", env=("OMNIROUTE_QUOTA_INTERVAL",), unit="seconds", minimum=0,
+            help="How often the provider of an account in use is asked what is left of its quota, where it can be; at least 300, 0 = never."),
     Setting(name="hedge", type="boolean", default=False, section="routing", env=("OMNIROUTE_HEDGE",),
             help="Start a second try beside one that is slower to its first token than 95 of 100 before it. The second costs what it used."),
     Setting(name="hedge_share", type="number", default=0.05, section="routing", env=("OMNIROUTE_HEDGE_SHARE",), minimum=0, maximum=1,

@@ -147,6 +147,7 @@ class OmniRoute:
             metrics=self.observing.page,
             health=self.health,
             logins=self.sign_ins.logins,
+            quotas=self.sign_ins.quotas,
             lines=self.gateway.dispatch.lines.describe,
             shutdown=lambda: self._shutdown(),
             clock=self._clock,

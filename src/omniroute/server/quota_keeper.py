@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
 
 import structlog
 
+from omniroute.admin.quota_port import QuotaQuestion
 from omniroute.catalog.account import Account
 from omniroute.catalog.schema import Provider
 from omniroute.core.errors import BadRequest, NotFound, OmniRouteError, StorageError, TooManyRequests
@@ -94,12 +94,12 @@ class QuotaKeeper:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def describe(self) -> dict[str, Any]:
-        """Of each account asked about: when, when it told, when it is due again, and what went wrong last."""
-        return {
-            account_id: {"asked_at": s.asked_at, "told_at": s.told_at, "due_at": s.due, "problem": s.problem}
-            for account_id, s in self._subjects.items()
-        }
+    def question(self, account_id: str) -> QuotaQuestion | None:
+        """How asking about the account went; None where nobody can be asked."""
+        subject = self._subjects.get(account_id)
+        if subject is None:
+            return QuotaQuestion() if any(a.id == account_id and _askable(p, a) for p, a in self._accounts()) else None
+        return QuotaQuestion(asked_at=subject.asked_at, told_at=subject.told_at, due_at=subject.due, problem=subject.problem)
 
     @property
     def outcomes(self) -> Mapping[str, int]:

@@ -9,12 +9,13 @@ from omniroute.routing.health import Health
 from omniroute.server.installation import Installation
 from omniroute.server.login_ways import LoginWays
 from omniroute.server.logins import Logins
+from omniroute.server.quota_questions import QuotaQuestions
 from omniroute.server.renewer import Renewer
 from omniroute.upstream.transports import Transports
 
 
 class SignIns:
-    """``logins`` is for people, ``renewer`` for requests."""
+    """``logins`` is for people, ``renewer`` for requests, ``quotas`` asks what is left."""
 
     def __init__(self, installation: Installation, transports: Transports, health: Health) -> None:
         self._installation = installation
@@ -48,12 +49,16 @@ class SignIns:
             clock,
         )
 
+        self.quotas = QuotaQuestions(installation, ways, self.renewer).keeper(health)
+
     async def start(self) -> None:
         if not self._installation.db.shared:  # whoever was renewing something when this directory was last open is gone
             await self._installation.logins.release_all()
         self.renewer.start()
+        self.quotas.start()
 
     async def stop(self) -> None:
+        await self.quotas.stop()
         await self.logins.stop()
         await self.renewer.stop()
 

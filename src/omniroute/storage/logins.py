@@ -165,6 +165,13 @@ class LoginRepository:
             },
         )
 
+    async def note(self, account_id: str, generation: int, facts: Mapping[str, str]) -> bool:
+        """What else is known of that generation. False: it is not the present one."""
+        return await self._change(
+            "UPDATE logins SET facts_json = :facts WHERE account_id = :id AND generation = :generation",
+            {"facts": json.dumps_text(dict(facts)), "id": account_id, "generation": generation},
+        )
+
     async def lost(self, account_id: str, generation: int, problem: str) -> bool:
         """That generation is good for nothing any more. False: it is not the present one."""
         return await self._change(

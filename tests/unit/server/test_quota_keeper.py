@@ -101,6 +101,12 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+def problem_of(world: World) -> str | None:
+    told = world.keeper.question("one")
+    assert told is not None
+    return told.problem
+
+
 @pytest.fixture
 def world() -> World:
     return World(account("one"))
@@ -146,13 +152,14 @@ async def test_what_is_told_reaches_routing_and_the_login(world: World) -> None:
     (window,) = world.health.windows("one")
     assert (window.name, window.used, window.source, window.seen_at) == ("5h", 0.5, "endpoint", world.clock.now())
     assert world.plans == [("one", "pro")]
-    told = world.keeper.describe()["one"]
-    assert (told["told_at"], told["problem"]) == (world.clock.now(), None)
+    told = world.keeper.question("one")
+    assert told is not None
+    assert (told.told_at, told.problem) == (world.clock.now(), None)
     assert world.keeper.outcomes == {"told": 1, "refused": 0}
     world.clock.advance(MANUAL_GAP)
     world.store_fails = True
     await world.keeper.refresh("one")
-    assert world.keeper.describe()["one"]["problem"] is None, "a plan that cannot be stored costs no quota"
+    assert problem_of(world) is None, "a plan that cannot be stored costs no quota"
 
 
 async def test_a_provider_that_does_not_tell_is_left_alone_for_longer_and_longer(world: World) -> None:
@@ -167,13 +174,13 @@ async def test_a_provider_that_does_not_tell_is_left_alone_for_longer_and_longer
     assert gaps[1] >= 4 * INTERVAL
     assert all(gap <= LONGEST_PAUSE * 1.2 + 60 for gap in gaps)
     assert gaps[-1] >= LONGEST_PAUSE
-    assert world.keeper.describe()["one"]["problem"] == "status 500"
+    assert problem_of(world) == "status 500"
     world.answers = []
     world.use()
     await world.after(LONGEST_PAUSE * 1.3, step=600)
     world.use()
     await world.after(60)
-    assert world.keeper.describe()["one"]["problem"] is None
+    assert problem_of(world) is None
 
 
 async def test_a_stated_wait_is_kept(world: World) -> None:
@@ -263,7 +270,7 @@ async def test_an_account_that_is_gone_is_forgotten(world: World) -> None:
     await world.keeper.refresh("one")
     world.accounts.clear()
     world.keeper.look()
-    assert world.keeper.describe() == {}
+    assert world.keeper.question("one") is None
 
 
 async def test_it_runs_and_stops() -> None:

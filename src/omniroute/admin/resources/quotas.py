@@ -9,9 +9,12 @@ import msgspec
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.resources.limits import account_names
 from omniroute.admin.routes import Route
+from omniroute.admin.services import AdminServices
 from omniroute.admin.shapes.basis import Listing
 from omniroute.admin.shapes.routing import Quota
 from omniroute.catalog.account import Account
+from omniroute.catalog.schema import Provider
+from omniroute.core.errors import NotFound, Unavailable
 from omniroute.routing.counting import next_reset
 from omniroute.routing.quota import Window
 
@@ -20,20 +23,40 @@ async def list_quotas(request: AdminRequest) -> Answer:
     """Every connected account with its windows. ``used`` and ``expected`` (by now, if it were spread evenly) are shares 0 to 1;
     ``exhausts_at``: when it runs out at this pace, null = not before it starts over; ``surplus``: what would then be left."""
     services = request.services
-    snapshot, now = services.snapshot(), services.clock.now()
-    rows = []
+    snapshot = services.snapshot()
+    return listing([_row(services, p, account) for p in snapshot.connected_providers() for account in snapshot.accounts[p.id]])
+
+
+class RefreshBody(msgspec.Struct, forbid_unknown_fields=True):
+    account_id: str
+
+
+async def refresh_quotas(request: AdminRequest) -> Answer:
+    """Ask the provider of one account what is left of its quotas, now: at most twice a minute. The account with its windows."""
+    services, account_id = request.services, request.decode(RefreshBody).account_id
+    if services.quotas is None:
+        raise Unavailable("Nobody asks providers for quotas here.")
+    await services.quotas.refresh(account_id)
+    await services.audit.append(request.actor, "quota.refresh", account_id, {"address": request.address})
+    snapshot = services.snapshot()
     for provider in snapshot.connected_providers():
         for account in snapshot.accounts[provider.id]:
-            windows = [*services.health.windows(account.id), *_untouched(account, services.health.windows(account.id), now)]
-            rows.append(
-                {
-                    **account_names(account),
-                    "tier": account.tier or provider.tier,
-                    "reserve": account.limits.reserve,
-                    "windows": [_window(window, account, now) for window in windows],
-                }
-            )
-    return listing(rows)
+            if account.id == account_id:
+                return Answer(_row(services, provider, account))
+    raise NotFound(f"There is no account {account_id!r} in use.")
+
+
+def _row(services: AdminServices, provider: Provider, account: Account) -> dict[str, Any]:
+    now = services.clock.now()
+    known = services.health.windows(account.id)
+    question = services.quotas.question(account.id) if services.quotas is not None else None
+    return {
+        **account_names(account),
+        "tier": account.tier or provider.tier,
+        "reserve": account.limits.reserve,
+        "windows": [_window(window, account, now) for window in (*known, *_untouched(account, known, now))],
+        "question": None if question is None else msgspec.structs.asdict(question),
+    }
 
 
 def _window(window: Window, account: Account, now: float) -> dict[str, Any]:
@@ -68,4 +91,7 @@ def _untouched(account: Account, known: tuple[Window, ...], now: float) -> list[
     ]
 
 
-ROUTES = (Route("GET", "/api/quotas", list_quotas, answer=Listing[Quota]),)
+ROUTES = (
+    Route("GET", "/api/quotas", list_quotas, answer=Listing[Quota]),
+    Route("POST", "/api/quotas/refresh", refresh_quotas, body=RefreshBody, answer=Quota),
+)

@@ -126,8 +126,19 @@ class QuotaWindow(Shape):
     state: Literal["open", "reserve", "exhausted"]
 
 
+class Question(Shape):
+    """How asking the account's provider went: when it was asked and when it told, when it may be asked again, and why it did not
+    tell. Unix seconds; null = not yet."""
+
+    asked_at: float | None
+    told_at: float | None
+    due_at: float | None
+    problem: str | None
+
+
 class Quota(Shape):
-    """An account with its windows; ``reserve``: the share of each that is kept for other uses."""
+    """An account with its windows; ``reserve``: the share of each that is kept for other uses; ``question`` is null where the
+    provider cannot be asked."""
 
     id: str
     provider: str
@@ -136,6 +147,7 @@ class Quota(Shape):
     tier: Tier
     reserve: float
     windows: list[QuotaWindow]
+    question: Question | None
 
 
 class RateLimits(Shape):
