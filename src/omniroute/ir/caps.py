@@ -105,6 +105,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     strict_tools          True: ``strict`` on tools is understood
     think_tags            thinking stands between ``<think>`` tags at the start of the text
     web_search            the model can (or cannot) be told to search the web; None = as its format's rules say
+    code_execution        likewise: to run code of its own in its vendor's sandbox
     preamble              system text that must stand first, as a block of its own
     instructions          system text to send where the client gave none
     accepted              top-level request fields → the values taken; any other value is left out
@@ -140,6 +141,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     strict_tools: bool | None = None
     think_tags: bool | None = None
     web_search: bool | None = None
+    code_execution: bool | None = None
     preamble: str | None = None
     instructions: str | None = None
     accepted: dict[str, tuple[str, ...]] = {}

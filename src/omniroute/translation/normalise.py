@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from omniroute.ir.caps import Profile, Quirks
 from omniroute.ir.request import ChatRequest, Message, Part, Text, Thinking, Tool, ToolResult
 from omniroute.translation.format import registry
-from omniroute.translation.hosted_search import carry_search
+from omniroute.translation.hosted_tools import carry_hosted
 from omniroute.translation.names import CallIds, ToolNames
 from omniroute.translation.ops import Ops, note
 from omniroute.translation.parameters import fit_parameters, fit_response_format
@@ -43,7 +43,7 @@ def normalise(request: ChatRequest, profile: Profile, target: str, *, ops: Ops =
     a tool choice without its tool.
     """
     rules = registry()[target].rules
-    request = carry_search(request, target, profile.quirks, ops)
+    request = carry_hosted(request, target, profile.quirks, ops)
     names = ToolNames(rules.name_limit, letter_first=rules.name_letter_first, reserved=profile.quirks.reserved_names)
     tools, choice = fit_tools(request, target, rules, profile.quirks, names, ops)
     if request.origin != target and request.extra:

@@ -10,15 +10,15 @@ import msgspec
 from omniroute.ir.request import MediaKind
 
 
-class WebSearch(msgspec.Struct, frozen=True, kw_only=True):
-    """How a format writes its vendor's own web search.
+class Hosted(msgspec.Struct, frozen=True, kw_only=True):
+    """How a format writes one kind of tool that its vendor runs.
 
     tool              the tool without options; a tool of this format is one when its ``type`` (or only key) begins with ``kind``
-    field             top-level field that holds the options where the search is no tool
+    field             top-level field that holds the options where it is no tool
     options           ``allowed_domains``, ``blocked_domains``, ``location``, ``context_size``, ``max_uses`` → where it stands in
                       the tool or field, as a path of keys; missing ones cannot be said
     place             key under which a location has its city, country, region and timezone, "" if directly
-    default           whether models have it that say nothing of it (quirk ``web_search``)
+    default           whether models have it that say nothing of it (the quirk of the same name)
     beside_functions  it may be given together with functions
     """
 
@@ -71,7 +71,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     json_object        "any JSON object" can be asked for
     json_schema        JSON of a schema can be asked for
     service_tiers      tier words of other formats → the word here; missing ones are left out
-    web_search         its hosted web search, None if there is none
+    hosted             the tools its vendor runs that others have as well: ``web_search``, ``code_execution``
     private_system     system text beginning with one of these is meant for this format's vendor only
     """
 
@@ -112,5 +112,5 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     json_object: bool = True
     json_schema: bool = True
     service_tiers: Mapping[str, str] = {}
-    web_search: WebSearch | None = None
+    hosted: Mapping[Literal["web_search", "code_execution"], Hosted] = {}
     private_system: tuple[str, ...] = ()

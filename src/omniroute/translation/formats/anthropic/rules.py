@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omniroute.translation.rules import Rules, WebSearch
+from omniroute.translation.rules import Hosted, Rules
 
 RULES = Rules(
     hoists_system=True,
@@ -32,15 +32,22 @@ RULES = Rules(
     carries_proofs=True,
     json_object=False,
     service_tiers={"auto": "auto", "standard_only": "standard_only", "default": "standard_only"},
-    web_search=WebSearch(
-        tool={"type": "web_search_20250305", "name": "web_search"},
-        kind="web_search_",
-        options={
-            "allowed_domains": ("allowed_domains",),
-            "blocked_domains": ("blocked_domains",),
-            "location": ("user_location",),
-            "max_uses": ("max_uses",),
-        },
-    ),
+    hosted={
+        "web_search": Hosted(
+            tool={"type": "web_search_20250305", "name": "web_search"},
+            kind="web_search_",
+            options={
+                "allowed_domains": ("allowed_domains",),
+                "blocked_domains": ("blocked_domains",),
+                "location": ("user_location",),
+                "max_uses": ("max_uses",),
+            },
+        ),
+        "code_execution": Hosted(
+            tool={"type": "code_execution_20250825", "name": "code_execution"},
+            kind="code_execution_",
+            default=False,  # behind a beta header
+        ),
+    },
     private_system=("x-anthropic-billing-header:",),
 )

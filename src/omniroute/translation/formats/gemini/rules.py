@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omniroute.translation.rules import Rules, WebSearch
+from omniroute.translation.rules import Hosted, Rules
 
 RULES = Rules(
     hoists_system=True,
@@ -31,7 +31,10 @@ RULES = Rules(
     reasoning="budget",
     reasoning_off=True,
     signed_thinking=True,
-    web_search=WebSearch(tool={"googleSearch": {}}, kind="googleSearch", beside_functions=False),
+    hosted={
+        "web_search": Hosted(tool={"googleSearch": {}}, kind="googleSearch", beside_functions=False),
+        "code_execution": Hosted(tool={"codeExecution": {}}, kind="codeExecution", beside_functions=False),
+    },
     signed_calls=True,
     carries_proofs=True,
     service_tiers={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omniroute.translation.rules import Rules, WebSearch
+from omniroute.translation.rules import Hosted, Rules
 
 RULES = Rules(
     media={
@@ -19,12 +19,14 @@ RULES = Rules(
     ),
     stop_limit=4,
     reasoning="effort",
-    web_search=WebSearch(
-        field="web_search_options",
-        options={"context_size": ("search_context_size",), "location": ("user_location",)},
-        place="approximate",
-        default=False,
-    ),
+    hosted={
+        "web_search": Hosted(
+            field="web_search_options",
+            options={"context_size": ("search_context_size",), "location": ("user_location",)},
+            place="approximate",
+            default=False,
+        ),
+    },
     service_tiers={
         "auto": "auto",
         "default": "default",

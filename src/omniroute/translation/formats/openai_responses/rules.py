@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omniroute.translation.rules import Rules, WebSearch
+from omniroute.translation.rules import Hosted, Rules
 
 NAME = "openai_responses"
 RULES = Rules(
@@ -22,15 +22,18 @@ RULES = Rules(
     stop_limit=0,
     reasoning="effort",
     signed_thinking=True,
-    web_search=WebSearch(
-        tool={"type": "web_search"},
-        kind="web_search",
-        options={
-            "allowed_domains": ("filters", "allowed_domains"),
-            "location": ("user_location",),
-            "context_size": ("search_context_size",),
-        },
-    ),
+    hosted={
+        "web_search": Hosted(
+            tool={"type": "web_search"},
+            kind="web_search",
+            options={
+                "allowed_domains": ("filters", "allowed_domains"),
+                "location": ("user_location",),
+                "context_size": ("search_context_size",),
+            },
+        ),
+        "code_execution": Hosted(tool={"type": "code_interpreter", "container": {"type": "auto"}}, kind="code_interpreter"),
+    },
     carries_proofs=True,
     service_tiers={
         "auto": "auto",

@@ -132,3 +132,54 @@ def test_a_provider_may_have_none() -> None:
     )
     assert "tools" not in body
     assert [op.rule for op in ops if is_lossy(op)] == ["tool-hosted"]
+
+
+# -- running code ------------------------------------------------------------------------------------------------------
+
+RUNS_CODE: dict[str, dict[str, Any]] = {
+    "openai_responses": {
+        "input": "pi?",
+        "tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["f"]}}],
+    },
+    "anthropic": {
+        "max_tokens": 5,
+        "messages": [{"role": "user", "content": "pi?"}],
+        "tools": [{"type": "code_execution_20250522", "name": "code_execution"}],
+    },
+    "gemini": {"contents": [{"role": "user", "parts": [{"text": "pi?"}]}], "tools": [{"codeExecution": {}}]},
+}
+SANDBOX = {
+    "openai_responses": [{"type": "code_interpreter", "container": {"type": "auto"}}],
+    "anthropic": [{"type": "code_execution_20250825", "name": "code_execution"}],
+    "gemini": [{"codeExecution": {}}],
+}
+
+
+@pytest.mark.parametrize("upstream", SANDBOX)
+@pytest.mark.parametrize("client", RUNS_CODE)
+def test_code_runs_where_the_vendor_has_a_sandbox(client: str, upstream: str) -> None:
+    profile = Profile(model="m", quirks=Quirks(code_execution=True))
+    body, ops = translated(client, upstream, RUNS_CODE[client], profile)
+    if client != upstream:
+        assert body["tools"] == SANDBOX[upstream]
+        assert [op.rule for op in ops if op.rule == "code-execution"] == ["code-execution"]
+    assert not any(is_lossy(op) for op in ops)
+
+
+@pytest.mark.parametrize(
+    ("upstream", "quirks"), [("anthropic", Quirks()), ("gemini", Quirks(code_execution=False)), ("openai_chat", Quirks())]
+)
+@pytest.mark.parametrize("client", RUNS_CODE)
+def test_code_that_nobody_may_run_is_a_loss(client: str, upstream: str, quirks: Quirks) -> None:
+    if client == upstream:
+        return
+    body, ops = translated(client, upstream, RUNS_CODE[client], Profile(model="m", quirks=quirks))
+    assert not body.get("tools")
+    assert [op.rule for op in ops if is_lossy(op)] == ["tool-hosted"]
+
+
+def test_both_kinds_at_once() -> None:
+    tools = [{"type": "web_search"}, {"type": "code_interpreter", "container": {"type": "auto"}}]
+    body, ops = translated("openai_responses", "gemini", {"input": "x", "tools": tools})
+    assert body["tools"] == [{"googleSearch": {}}, {"codeExecution": {}}]
+    assert not any(is_lossy(op) for op in ops)

@@ -1,4 +1,4 @@
-"""A vendor's own web search, asked for in another vendor's words where it has one (``Rules.web_search``)."""
+"""Tools that a vendor runs itself, asked for in another vendor's words where it has such a one (``Rules.hosted``)."""
 
 from __future__ import annotations
 
@@ -11,29 +11,36 @@ from omniroute.ir.caps import Quirks
 from omniroute.ir.request import ChatRequest, Tool
 from omniroute.translation.format import registry
 from omniroute.translation.ops import Ops, note
-from omniroute.translation.rules import WebSearch
+from omniroute.translation.rules import Hosted
 
 _PLACE = ("city", "country", "region", "timezone")
 
 
-def carry_search(request: ChatRequest, target: str, quirks: Quirks, ops: Ops) -> ChatRequest:
-    """``request`` with its web search as a tool of ``target``. Where there is none to ask for, it stays and is dropped later."""
+def carry_hosted(request: ChatRequest, target: str, quirks: Quirks, ops: Ops) -> ChatRequest:
+    """``request`` with its hosted tools as those of ``target``. One that has no equal there stays and is dropped later."""
     source = registry().get(request.origin)
-    theirs = source.rules.web_search if source is not None and request.origin != target else None
-    ours = registry()[target].rules.web_search
-    if theirs is None or ours is None or not (ours.default if quirks.web_search is None else quirks.web_search):
+    if source is None or request.origin == target:
         return request
+    for concept, ours in registry()[target].rules.hosted.items():
+        theirs = source.rules.hosted.get(concept)
+        said = getattr(quirks, concept)
+        if theirs is not None and (ours.default if said is None else said):
+            request = _carry(request, concept.replace("_", "-"), theirs, ours, target, ops)
+    return request
+
+
+def _carry(request: ChatRequest, rule: str, theirs: Hosted, ours: Hosted, target: str, ops: Ops) -> ChatRequest:
     if not ours.beside_functions and any(tool.kind != "hosted" for tool in request.tools):
         return request
     if theirs.field and isinstance(given := request.extra.get(theirs.field), dict):
-        note(ops, "web-search", "rewritten", theirs.field)
-        tool = _written(_read(given, theirs), ours, target, ops, theirs.field)
+        note(ops, rule, "rewritten", theirs.field)
+        tool = _written(_read(given, theirs), ours, target, ops, rule, theirs.field)
         extra = {key: value for key, value in request.extra.items() if key != theirs.field}
         return replace(request, tools=(*request.tools, tool), extra=extra)
     for position, tool in enumerate(request.tools):
-        if _is_search(tool, request.origin, theirs):
-            note(ops, "web-search", "rewritten", "tools", position, detail=tool.name)
-            made = _written(_read(_content(tool.value or {}), theirs), ours, target, ops, "tools", position)
+        if _is_one(tool, request.origin, theirs):
+            note(ops, rule, "rewritten", "tools", position, detail=tool.name)
+            made = _written(_read(_content(tool.value or {}), theirs), ours, target, ops, rule, "tools", position)
             choice = request.tool_choice
             if choice is not None and choice.name == tool.name:
                 choice = replace(choice, name=made.name)
@@ -42,7 +49,7 @@ def carry_search(request: ChatRequest, target: str, quirks: Quirks, ops: Ops) ->
     return request
 
 
-def _is_search(tool: Tool, origin: str, form: WebSearch) -> bool:
+def _is_one(tool: Tool, origin: str, form: Hosted) -> bool:
     if tool.kind != "hosted" or tool.format != origin or not tool.value or not form.kind:
         return False
     word = tool.value.get("type") or next(iter(tool.value))
@@ -55,7 +62,7 @@ def _content(value: dict[str, Any]) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
-def _read(given: Mapping[str, Any], form: WebSearch) -> dict[str, Any]:
+def _read(given: Mapping[str, Any], form: Hosted) -> dict[str, Any]:
     """The options that are stated, by our words; a location as its plain members."""
     found: dict[str, Any] = {}
     for word, path in form.options.items():
@@ -70,13 +77,13 @@ def _read(given: Mapping[str, Any], form: WebSearch) -> dict[str, Any]:
     return found
 
 
-def _written(options: Mapping[str, Any], form: WebSearch, target: str, ops: Ops, *where: str | int) -> Tool:
+def _written(options: Mapping[str, Any], form: Hosted, target: str, ops: Ops, rule: str, *where: str | int) -> Tool:
     body: dict[str, Any] = {} if form.field else dict(form.tool)
     for word, value in options.items():
         path = form.options.get(word)
         if path is None:
-            rule = "web-search-domains" if word.endswith("domains") else "web-search-option"
-            note(ops, rule, "dropped", *where, detail=word)
+            lost = "web-search-domains" if word.endswith("domains") else f"{rule}-option"
+            note(ops, lost, "dropped", *where, detail=word)
             continue
         place = body
         for key in path[:-1]:
