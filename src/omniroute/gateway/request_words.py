@@ -54,7 +54,7 @@ def conversation(context: Context) -> str:
 def spoken_by_user(envelope: Envelope) -> bool:
     """The last turn of the conversation is a person's: not a tool's result, not the model's. System text does not count."""
     for raw in reversed(_turns(envelope)):
-        turn = json.loads(raw)
+        turn = json.loads(bytes(raw))
         if not isinstance(turn, dict):
             return True
         role, kind = turn.get("role"), turn.get("type")
