@@ -97,6 +97,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     deleted       the answer to a deletion
     triggered     whether a request asks for compaction of its conversation
     ask           the request for a summary in words instead
+    bare          a request for compaction as a vendor's own route for it takes it
     compacted     (that request, its response, ``alone``: on a route of its own) → the answer to the request for compaction
     as_stream     a finished response as a stream
     """
@@ -111,6 +112,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     deleted: Callable[[str], bytes]
     triggered: Callable[[bytes], bool]
     ask: Callable[[bytes], bytes]
+    bare: Callable[[bytes], bytes]
     compacted: Callable[..., bytes]
     as_stream: Callable[[bytes], bytes]
 

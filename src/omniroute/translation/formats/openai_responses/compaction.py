@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from omniroute._fast.envelope import scan
 from omniroute.core import json
 from omniroute.translation import read
 from omniroute.translation.answers import answer_object, bad_answer, string
@@ -15,6 +16,7 @@ from omniroute.translation.formats.openai_responses.input import input_items
 from omniroute.translation.formats.openai_responses.summaries import SUMMARY, wrap_summary
 
 TRIGGER = "compaction_trigger"
+_OF_ANSWERS = ("stream", "store", "stream_options", "include", "tool_choice")
 PROMPT = (
     "The conversation above has to be continued by someone who will see nothing of it but what you write now. Write a handover: "
     "what the user wants and all they asked to respect, what was done and decided and why, the exact names, paths, commands, "
@@ -45,6 +47,12 @@ def ask(body: bytes) -> bytes:
     if isinstance(text, dict):
         asked["text"] = {key: value for key, value in text.items() if key != "format"}
     return json.dumps(asked)
+
+
+def bare(body: bytes) -> bytes:
+    """The request without what only an answer could have: it cannot be streamed or stored."""
+    envelope = scan(body)
+    return envelope.splice({key: None for key in _OF_ANSWERS if envelope.span(key) is not None})
 
 
 def compacted(asked: bytes, response_body: bytes, *, alone: bool) -> bytes:

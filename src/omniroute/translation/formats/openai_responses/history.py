@@ -14,7 +14,7 @@ from omniroute.core.errors import BadRequest
 from omniroute.translation import read
 from omniroute.translation.answers import answer_object, bad_answer, string
 from omniroute.translation.format import History
-from omniroute.translation.formats.openai_responses.compaction import as_stream, ask, compacted, triggered
+from omniroute.translation.formats.openai_responses.compaction import as_stream, ask, bare, compacted, triggered
 from omniroute.translation.formats.openai_responses.input import input_items
 
 TERMINAL = (b"event: response.completed\n", b"event: response.incomplete\n")
@@ -161,6 +161,7 @@ HISTORY = History(
     deleted=deleted,
     triggered=triggered,
     ask=ask,
+    bare=bare,
     compacted=compacted,
     as_stream=as_stream,
 )
