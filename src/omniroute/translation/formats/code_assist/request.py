@@ -95,8 +95,11 @@ def _opening(inner: dict[str, Any]) -> str:
 
 
 def unsigned(body: bytes) -> bytes | None:
-    """``body`` without thoughts and their signatures, None if it has none."""
-    envelope = scan(body)
+    """``body`` without thoughts and their signatures, None if it has none or is no request."""
+    try:
+        envelope = scan(body)
+    except ValueError:
+        return None
     inner = envelope.raw(_BODY)
     bare = unsigned_inside(inner) if inner is not None else None
     return None if bare is None else envelope.splice({_BODY: bare})
