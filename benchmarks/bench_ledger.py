@@ -15,6 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from omniroute.catalog.load import load_catalogue
+from omniroute.catalog.prices import PriceBook
+from omniroute.catalog.reference import Reference
 from omniroute.core.ids import SystemClock, new_id
 from omniroute.gateway.report import Report
 from omniroute.ir.response import Usage
@@ -44,7 +46,7 @@ def _tries(count: int) -> list[Report]:
             exchange=SimpleNamespace(request_id=new_id("req"), sent=4096), format=SimpleNamespace(name="anthropic"),
             grant=SimpleNamespace(id="key_5f0a"), envelope=SimpleNamespace(body=b"x" * 2048), stream=True, session_id="session-1",
             agent_id=None, received=clock.monotonic(), wall=clock.now(), attempts=1, failures=0, decision="prefix",
-            snapshot=snapshot,
+            snapshot=snapshot, queued=0.0, upstream=None,
         )  # fmt: skip
         report = Report(context, attempt, "openai_chat", clock)
         report.answered(_USAGE, "stop")
@@ -59,7 +61,8 @@ async def _run(folder: Path, rows: int, batch: int, age: int) -> tuple[float, fl
     async with await Database.open(folder, clock=clock) as db:
         usage = UsageRepository(db)
         recorder = Recorder(usage.insert_batch, clock=clock, capacity=1_000_000)
-        book = ledger.Ledger(recorder, lambda: catalogue, Traffic(), clock)
+        prices = PriceBook(catalogue, {}, {}, frozenset(), lambda: Reference(()))
+        book = ledger.Ledger(recorder, lambda: prices, Traffic(), clock)
         while age > 0:
             for report in _tries(min(age, 10_000)):
                 report.settle(book)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -83,6 +85,8 @@ class PriceBook:
             listed = msgspec.structs.replace(model.price, basis=_basis(provider, model.price.basis, tier))
             mine = (provider_id, model_id) in self._custom or provider.origin != "catalogue"
             return _versioned(provider_id, model_id, listed, _tiers(model), "custom" if mine else "catalogue")
+        if not _public(provider.base_url):
+            return Rates()
         reference = self._reference()
         if reference is None:
             return None
@@ -123,6 +127,15 @@ def _basis(provider: Provider | None, stated: str, account: Tier | None) -> Lite
     if provider is not None and provider.tier == "subscription":
         return "equivalent"
     return "equivalent" if stated == "equivalent" else "list"
+
+
+def _public(base_url: str) -> bool:
+    """The API is one that a price list may know: not on this machine or network, as far as its address tells."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return "." in host and not host.endswith((".localhost", ".local", ".internal", ".lan", ".invalid"))
 
 
 def _tiers(model: Model) -> tuple[PriceTier, ...]:

@@ -6,6 +6,7 @@ writes down what is needed here: a file of half a megabyte, made once for each v
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from omniroute.core.errors import ConfigError
 from omniroute.ir.caps import Price, PriceTier
 
 PACKAGE = "genai-prices"
+FORM = 1
+"""Of the file: to be counted up when the records below change."""
 _FIELDS = {"input": "input_mtok", "output": "output_mtok", "cached": "cache_read_mtok", "cache_write": "cache_write_mtok"}
 Words = Literal["equals", "starts_with", "ends_with", "contains", "regex", "any", "all"]
 
@@ -105,7 +108,7 @@ def write(file: Path) -> None:
     now = datetime.now(UTC)
     providers = [_provider(provider, now) for provider in data_snapshot.get_snapshot().providers]
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = file.with_suffix(".partial")
+    fresh = file.with_suffix(f".{os.getpid()}")
     fresh.write_bytes(msgspec.json.encode(providers))
     fresh.replace(file)
 

@@ -14,11 +14,11 @@ from omniroute import __version__
 from omniroute.admin.services import AdminServices, TestResult
 from omniroute.core import json
 from omniroute.core.ids import Clock
-from omniroute.core.ledger import LedgerRow
 from omniroute.gateway.explain import explain
 from omniroute.gateway.probe import probe
 from omniroute.gateway.service import Gateway
 from omniroute.routing.health import Health
+from omniroute.server.accounting import Accounting
 from omniroute.server.health_keeper import HealthKeeper
 from omniroute.server.installation import Installation, Launch
 from omniroute.server.lazy_site import LazySite
@@ -44,8 +44,8 @@ class OmniRoute:
         self._clock = clock
         self.observing = Observing()
         self._usage = usage
-        self._recorder = Recorder(self._write_usage, clock=clock, first_id=first_row)
-        self._ledger = Ledger(self._recorder, lambda: installation.snapshot.catalogue, self.observing.traffic, clock)
+        self._recorder = Recorder(lambda records: self.accounting.store(records), clock=clock, first_id=first_row)
+        self._ledger = Ledger(self._recorder, lambda: installation.priced.book, self.observing.traffic, clock)
         self._transports = Transports(clock)
         self._shutdown: Callable[[], None] = lambda: None
         self.health = Health(random.Random())
@@ -69,7 +69,9 @@ class OmniRoute:
             upstream=self._transports,
         )
         watch_routing(self.observing.metrics, self.health, self.gateway.dispatch.lines.describe, clock)
+        self.accounting = Accounting(installation, usage, self._ledger, self.gateway.attendance, self.observing.metrics)
         self.services = self._services(host, port)
+        self.accounting.stored = self.services.events.stored
         self.site = LazySite(self.services)
         self.front = Front(self.gateway, self.site, self.not_ready, installation.snapshot.settings.cors_origins)
 
@@ -89,6 +91,7 @@ class OmniRoute:
         await self.health_keeper.load()
         self.health_keeper.start()
         await self.sign_ins.start()
+        await self.accounting.start()
         self._recorder.start()
         self.observing.start(self._ledger.reserve)
         return self
@@ -98,6 +101,7 @@ class OmniRoute:
             await self.sign_ins.stop()
             await self.health_keeper.stop()
             await self.observing.stop()
+            await self.accounting.stop()
             await self._recorder.close()
             await self._transports.close()
             await self.site.stop()
@@ -157,13 +161,6 @@ class OmniRoute:
             port=port,
             config_file=None if installation.file is None else str(installation.file.path),
         )
-
-    async def _write_usage(self, records: list[LedgerRow]) -> None:
-        await self._usage.insert_batch(records)
-        used = {r.key_id: r.started_at for r in records if r.key_id is not None}
-        if used:
-            await self.installation.keys.touch(used)
-        self.services.events.stored(records)
 
     async def _test_account(self, account_id: str) -> TestResult:
         provider, account = self.installation.payer(account_id)

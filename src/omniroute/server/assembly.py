@@ -14,6 +14,7 @@ from omniroute.catalog.catalog import Catalogue
 from omniroute.catalog.configured import Configured
 from omniroute.catalog.environment import BUILTIN_WIRE, builtin_accounts, environment_accounts
 from omniroute.catalog.nodes import node_provider, parse_node
+from omniroute.catalog.prices import Override, with_overrides
 from omniroute.catalog.schema import TIERS, Model, Provider, Tier
 from omniroute.core.configfile import ConfigFile, FileKey
 from omniroute.core.errors import ConfigError
@@ -39,7 +40,7 @@ def _unchanged(account: Account) -> Account:
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """What the store holds. Accounts come with their opened credential; ``signed`` puts the login's over it where there is one.
-    ``acknowledged``: provider → digest of the terms that somebody has read."""
+    ``acknowledged``: provider → digest of the terms that somebody has read; ``prices``: what the operator says models cost."""
 
     accounts: Sequence[tuple[AccountRow, str | None]] = ()
     nodes: Sequence[NodeRow] = ()
@@ -50,6 +51,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     account_routing: Sequence[AccountRoutingRow] = ()
     signed: Callable[[Account], Account] = _unchanged
     acknowledged: Mapping[str, str] = {}
+    prices: Mapping[tuple[str, str], Override] = {}
 
 
 def build_snapshot(
@@ -76,7 +78,7 @@ def build_snapshot(
     merged = catalogue.merge(
         [*from_file.nodes, *_stored_nodes(stored.nodes, formats)], models, changed=from_file.changed, disabled=disabled
     )
-    merged = _with_routing(merged, stored.provider_routing)
+    merged = with_overrides(_with_routing(merged, stored.provider_routing), stored.prices)
     said = {row.account_id: row for row in stored.account_routing}
     accounts = [stored.signed(_stored_account(row, secret, said.get(row.id))) for row, secret in stored.accounts]
     accounts += from_file.accounts

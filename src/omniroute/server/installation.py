@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from omniroute.routing.routes import StoredRoutes, check_file
 from omniroute.routing.snapshot import Snapshot
 from omniroute.server.assembly import Stored, build_snapshot
 from omniroute.server.login_book import LoginBook
+from omniroute.server.prices import Priced
 from omniroute.storage.accounts import AccountRepository
 from omniroute.storage.audit import AuditRepository
 from omniroute.storage.db import DATABASE_NAME, Database
@@ -88,6 +90,7 @@ class Installation:
         self.db = db
         self.data_dir = db.data_dir
         self.secrets = secrets
+        self.vault = vault
         self.keys = KeyRepository(db, secrets.api_key, vault)
         self.accounts = AccountRepository(db, vault)
         self.logins = LoginRepository(db, vault)
@@ -99,10 +102,12 @@ class Installation:
         self.setting_store = SettingRepository(db)
         self.password = PasswordStore(db)
         self.audit = AuditRepository(db)
+        self.priced = Priced(db, os.environ)
         self.snapshot: Snapshot
         self.all_accounts: tuple[Account, ...] = ()
         self._catalogue = catalogue
         self._from_file = from_file
+        self.reloaded: Callable[[], Awaitable[None]] = _nothing
         self._version = 0
         self._digests: dict[str, bytes] = {}
 
@@ -161,6 +166,7 @@ class Installation:
             account_routing=await self.routing.use.accounts(),
             signed=self.book.signed,
             acknowledged=self.acknowledged,
+            prices=await self.priced.overrides(),
         )
         settings = self.launch.settings_with(self.file, await self.setting_store.get_all())
         file_keys = () if self.file is None else self.file.keys
@@ -177,7 +183,9 @@ class Installation:
             file=self.file,
             label_key=self.secrets.session,
         )
+        self.priced.take(self.snapshot.catalogue, stored.prices, stored.models, self.all_accounts)
         self._digests.clear()
+        await self.reloaded()
 
     def account(self, account_id: str) -> Account | None:
         """The account of that id, paused or not."""
@@ -227,6 +235,10 @@ class Installation:
         _, plain = await self.keys.create(FIRST_KEY_NAME)
         await self.reload()
         return plain
+
+
+async def _nothing() -> None:
+    """Nobody waits for another snapshot."""
 
 
 def check_config(launch: Launch) -> None:

@@ -190,6 +190,15 @@ class UsageRepository:
             found += await self._select([*texts, f"({spans})"], [*params, *bounds], limit - len(found))
         return found
 
+    async def oldest(self, share: float) -> float | None:
+        """A moment before which about that share of the tries began (one of them at least); None when there are none."""
+        row = await self._db.read_one("SELECT min(id) AS low, max(id) AS high FROM usage")
+        if row is None or row["low"] is None:
+            return None
+        last = row["low"] + int((row["high"] - row["low"]) * share)
+        found = await self._db.read_one("SELECT max(started_at) AS moment FROM usage WHERE id <= ?", (last,))
+        return None if found is None else math.nextafter(found["moment"], math.inf)
+
     async def prune(self, before: float, *, batch: int = 1000) -> int:
         """Delete rows that started before ``before``, ``batch`` rows a transaction so that other writes get in between, and give
         the space back. Returns how many went."""

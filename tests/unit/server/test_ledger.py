@@ -7,11 +7,34 @@ from typing import Any
 import pytest
 
 from omniroute.catalog.catalog import Catalogue
+from omniroute.catalog.prices import PriceBook
+from omniroute.catalog.reference import Clause, ListedModel, ListedProvider, Reference
+from omniroute.catalog.schema import Auth, LongContext, Model, Provider
 from omniroute.core.ids import FakeClock
 from omniroute.core.ledger import LedgerRow
+from omniroute.ir.caps import Price
 from omniroute.server.ledger import Ledger
 from omniroute.telemetry.recorder import Recorder
 from omniroute.telemetry.traffic import Traffic
+
+CATALOGUE = Catalogue(
+    [
+        Provider(
+            id="lab", prefix="lab", name="Lab", format="openai_chat", base_url="https://api.lab.example/v1", auth=Auth(scheme="bearer"),
+            models=(
+                Model(id="m"),
+                Model(id="priced", price=Price(input=1.0, output=2.0, basis="list"), long_context=LongContext(above=1000, input=3.0, output=4.0)),
+            ),
+        )
+    ]
+)  # fmt: skip
+LISTED = Reference(
+    [
+        ListedProvider(
+            "lab", r"https://api\.lab\.example", (ListedModel(Clause("starts_with", "m"), Price(input=5.0, output=6.0, basis="list"), ()),), ()
+        )
+    ]
+)  # fmt: skip
 
 
 def row(row_id: int, **more: Any) -> LedgerRow:
@@ -37,7 +60,11 @@ class World:
         self.stored: list[LedgerRow] = []
         self.traffic = Traffic()
         self.recorder = Recorder(self._store, clock=self.clock, first_id=10)
-        self.ledger = Ledger(self.recorder, lambda: Catalogue((), {}), self.traffic, self.clock)
+        self.reference: Reference | None = Reference(())
+        book = PriceBook(CATALOGUE, {}, {}, frozenset(), lambda: self.reference)
+        self.ledger = Ledger(self.recorder, lambda: book, self.traffic, self.clock)
+        self.spent: list[tuple[int, float | None]] = []
+        self.ledger.spent = lambda row: self.spent.append((row.id, row.cost_usd))
 
     async def _store(self, batch: list[LedgerRow]) -> None:
         self.stored += batch
@@ -96,3 +123,38 @@ async def test_many_are_reserved_in_turns(world: World) -> None:
         sizes.append(len(await world.written()))
     assert sizes == [50, 50, 20, 0]
     assert world.ledger.running() == len(tries)
+
+
+async def test_a_row_is_charged_by_its_length_and_names_its_rates(world: World) -> None:
+    for tokens in (1000, 1001):
+        running = world.begin()
+        world.ledger.record(row(running.row_id, model="priced", input_tokens=tokens, output_tokens=100))
+    await world.recorder.flush()
+    short, long = world.stored
+    assert short.cost_usd == pytest.approx((1000 * 1.0 + 100 * 2.0) / 1e6)
+    assert long.cost_usd == pytest.approx((1001 * 3.0 + 100 * 4.0) / 1e6)
+    assert short.price_version == long.price_version
+    assert [(fresh.model, fresh.rates.version) for fresh in world.ledger.fresh] == [("priced", short.price_version)]
+    assert world.spent == [(10, short.cost_usd), (11, long.cost_usd)]
+
+
+async def test_a_row_waits_open_for_a_price_that_is_being_looked_up(world: World) -> None:
+    world.reference = None
+    running = world.begin()
+    world.ledger.record(row(running.row_id, input_tokens=1000, output_tokens=10))
+    assert await world.written() == [(10, "open")]
+    assert (world.spent, world.traffic.describe()) == ([], [])
+    world.reference = LISTED
+    world.ledger.reserve()
+    await world.recorder.flush()
+    (settled,) = world.stored
+    assert (settled.outcome, settled.cost_usd) == ("ok", pytest.approx((1000 * 5.0 + 10 * 6.0) / 1e6))
+    assert world.spent == [(10, settled.cost_usd)]
+
+
+async def test_what_still_waits_at_the_end_is_settled_without_a_price(world: World) -> None:
+    world.reference = None
+    world.ledger.record(row(world.begin().row_id))
+    world.ledger.close()
+    await world.recorder.flush()
+    assert [(r.outcome, r.cost_usd) for r in world.stored[-1:]] == [("ok", None)]
