@@ -138,6 +138,9 @@ SETTINGS: Mapping[str, Setting] = _define(
     Setting(name="reasoning_effort", type="text", default="medium", section="requests", env=("OMNIROUTE_REASONING_EFFORT",),
             choices=("none", "minimal", "low", "medium", "high", "xhigh", "max"),
             help="Level of thinking in the modes custom and adaptive when reasoning_budget is not set."),
+    Setting(name="local_warmups", type="boolean", default=False, section="requests", env=("OMNIROUTE_LOCAL_WARMUPS",),
+            help="Answer here what agents ask beside their work: session titles, warm-up pings, quota probes and token counts. Such "
+            "answers carry the header x-omniroute-local, and the log says so."),
     Setting(name="strict_translation", type="boolean", default=False, section="translation", env=("OMNIROUTE_STRICT_TRANSLATION",),
             help="Refuse a request with 400, naming the field, when part of what it asks for would be lost in translation."),
     Setting(name="combo_strategy", type="text", default="fill-first", section="routing", env=("OMNIROUTE_COMBO_STRATEGY",), choices=STRATEGIES,
