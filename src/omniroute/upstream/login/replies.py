@@ -95,8 +95,9 @@ def claims_of(token: str | None) -> dict[str, Any]:
 def json_in_base64(text: str) -> Any:
     """The JSON value in ``text``, base64 of either alphabet, padding or not; None when there is none."""
     raw = text.strip().replace("-", "+").replace("_", "/").rstrip("=")
+    raw = raw[: len(raw) - (len(raw) % 4 == 1)]
     try:
-        decoded = base64.b64decode(raw[: len(raw) - (len(raw) % 4 == 1)] + "==", validate=True)
+        decoded = base64.b64decode(raw + "=" * (-len(raw) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
     end = decoded.rfind(b"}")  # some servers leave other bytes behind it
