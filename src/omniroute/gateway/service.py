@@ -31,6 +31,7 @@ from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange, Recorder
 from omniroute.gateway.steps.idempotency import Idempotency
 from omniroute.gateway.steps.system_prompt import put_system_prompts
+from omniroute.gateway.steps.warmups import answered_here
 from omniroute.gateway.visit import Gate, Presence, Visit
 from omniroute.gateway.vocabularies import Vocabularies
 from omniroute.routing.health import Health
@@ -66,6 +67,7 @@ class Gateway:
         self._snapshot = snapshot
         self._digest = digest
         self._transport_for = transport_for
+        self._recorder = recorder
         self._vocabularies = Vocabularies()
         self.conversations = Conversations(clock)
         self.gate = Gate(clock)
@@ -189,6 +191,8 @@ class Gateway:
             )
             guest = self.attendance.enter(context)
             exchange = context.exchange
+            if await answered_here(context, self._recorder, self._clock):
+                return
             own = self.own.recognised(context, provider=provider, compact=compact)
             if own is not None and await guest.run(partial(self.own.serve, own=own), context) is not False:
                 return
