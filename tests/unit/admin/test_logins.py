@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from omniroute.admin.login_port import Importable, LoginProvider, LoginStatus
-from omniroute.core.errors import Conflict
+from omniroute.core.errors import Conflict, UpstreamStatus
 from running.logins import TOKEN, FakeLogins
 
 PLAIN = LoginProvider(
@@ -171,8 +171,12 @@ async def test_renewing_now(logins: FakeLogins, world: Any, client: httpx.AsyncC
     world.clock.advance(5)
     assert (await client.post(f"/api/providers/{account_id}/refresh")).json()["refreshed_at"] == world.clock.now()
     assert (await client.get(f"/api/providers/{account_id}")).json()["state"] == "connected"
-    logins.refusal = Conflict("the provider said no", code="login_refused")
-    assert code(await client.post(f"/api/providers/{account_id}/refresh")) == (409, "login_refused")
+    for refusal in (
+        Conflict("the provider said no", code="login_refused"),
+        UpstreamStatus("revoked", http_status=401, kind="auth"),
+    ):
+        logins.refusal = refusal
+        assert code(await client.post(f"/api/providers/{account_id}/refresh")) == (409, "login_refused")
     keyed = (await client.post("/api/providers", json={"provider": "alpha", "api_key": "sk-0123456789"})).json()
     assert code(await client.post(f"/api/providers/{keyed['id']}/refresh")) == (409, "no_login")
     assert (await client.post("/api/providers/nobody/refresh")).status_code == 404

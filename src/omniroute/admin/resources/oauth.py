@@ -12,7 +12,7 @@ from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.routes import Route
 from omniroute.admin.shapes import logins as shapes
 from omniroute.admin.shapes.basis import Listing
-from omniroute.core.errors import BadRequest, Conflict, NotFound, Unavailable
+from omniroute.core.errors import BadRequest, Conflict, Fault, NotFound, Unavailable
 from omniroute.core.settings import suggestion
 from omniroute.operations.installed_logins import login_in
 
@@ -147,7 +147,10 @@ async def refresh_login(request: AdminRequest) -> Answer:
     await request.services.accounts.get(account_id)
     if _logins(request).describe(account_id) is None:
         raise Conflict("this account has no sign-in to renew: it uses a key", code="no_login")
-    view = await _logins(request).refresh(account_id)
+    try:
+        view = await _logins(request).refresh(account_id)
+    except Fault as fault:  # its status is the provider's word to us: here, a 401 would say that the admin must log in
+        raise Conflict(fault.message, code="login_refused") from None
     await _audit(request, "login.refresh", account_id)
     return Answer(msgspec.to_builtins(view))
 
