@@ -1,8 +1,8 @@
 """ScriptedUpstream: Starlette and sse-starlette on a real socket, run inside the test's own event loop.
 
 It speaks OpenAI chat and Responses (``/v1/chat/completions``, ``/v1/responses``, ``/v1/models``), Anthropic (``/v1/messages``,
-``/v1/messages/count_tokens``), Gemini (``/v1beta/models/…``), Ollama (``/api/chat``, ``/api/tags``) and CodeWhisperer
-(``/generateAssistantResponse``), answers what the queued scripts say, keeps every request as it came, and notices the moment a
+``/v1/messages/count_tokens``), Gemini (``/v1beta/models/…``, ``/v1internal:…``), Ollama (``/api/chat``, ``/api/tags``) and
+CodeWhisperer (``/generateAssistantResponse``), answers what the queued scripts say, keeps every request as it came, and notices the moment a
 client goes away.
 """
 
@@ -30,6 +30,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from upstream.code_assist import CodeAssist, Service, chat_of, complaints
 from upstream.dialects import Anthropic, Dialect, Event, OpenAIChat, compact, sse
 from upstream.gemini_dialect import Gemini, crlf_event
 from upstream.kiro_dialect import STREAM_TYPE, Kiro
@@ -112,7 +113,7 @@ class ScriptedUpstream:
 
     ``key``: a credential that must be presented (``Authorization: Bearer``, ``x-api-key``); None takes anyone.
     ``models``: what ``/v1/models`` lists. ``input_tokens``: the answer of count_tokens, None = 404. ``tells_counts``: CodeWhisperer
-    streams say what they cost.
+    streams say what they cost. ``code_assist``: the account at Code Assist (``/v1internal:…``), whose questions it keeps itself.
     """
 
     def __init__(self) -> None:
@@ -122,6 +123,7 @@ class ScriptedUpstream:
         self.models: list[str] = ["scripted-1", "scripted-2"]
         self.input_tokens: int | None = 42
         self.tells_counts = True
+        self.code_assist = Service()
         self.port = 0
         self._queue: list[_Queued] = []
         self._arrived = asyncio.Condition()
@@ -210,6 +212,7 @@ class ScriptedUpstream:
                 Route("/v1beta/models", self._gemini_models, methods=["GET"]),
                 Route("/api/chat", self._ollama, methods=["POST"]),
                 Route("/api/tags", self._tags, methods=["GET"]),
+                Route("/v1internal:{verb}", self._code_assist, methods=["POST"]),
                 Route("/generateAssistantResponse", self._code_whisperer, methods=["POST"]),
             ]
         )
@@ -238,6 +241,17 @@ class ScriptedUpstream:
 
     async def _ollama(self, request: Request) -> Response:
         return await self._answer(request, Ollama())
+
+    async def _code_assist(self, request: Request) -> Response:
+        verb, service = request.path_params["verb"], self.code_assist
+        received: Received = request.scope["received"]
+        received.body = await request.body()
+        if verb not in ("generateContent", "streamGenerateContent"):
+            status, answer = service.answer(verb, received.json())
+            return JSONResponse(answer, status)
+        wrong = complaints(received.json(), service.project or service.granted or "")
+        script = Script(status=400, message="; ".join(wrong)) if wrong else None
+        return await self._answer(request, CodeAssist(), script, said=chat_of(received.body, verb))
 
     async def _code_whisperer(self, request: Request) -> Response:
         return await self._answer(request, Kiro(told=self.tells_counts), said={"stream": True})

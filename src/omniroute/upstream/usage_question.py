@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from omniroute.catalog.account import Account
 from omniroute.catalog.schema import Provider, UsageEndpoint
@@ -50,7 +50,7 @@ def question(endpoint: UsageEndpoint, provider: Provider, account: Account, toke
     facts = {**provider.url_defaults, **account.url_vars, **login, "token": token}
     if not _known(endpoint.url, facts):
         return None
-    url = _PLACEHOLDER.sub(lambda found: quote(facts[found[1]], safe=""), endpoint.url)
+    url = _place(provider, _PLACEHOLDER.sub(lambda found: quote(facts[found[1]], safe=""), endpoint.url))
     headers = {name: _CONTROL.sub("", _fill(text, facts)) for name, text in endpoint.headers.items() if _known(text, facts)}
     body = _body(endpoint.body, facts) if endpoint.method == "POST" else None
     return Question(endpoint.method, url, headers, body)
@@ -75,6 +75,15 @@ async def ask(http: Http, endpoint: UsageEndpoint, provider: Provider, account: 
     except ValueError:
         raise UsageRefused(f"{provider.name} answered the question for quotas with something that is not JSON.") from None
     return reader.read(value, now)
+
+
+def _place(provider: Provider, url: str) -> str:
+    """``url`` at the server that the operator has put in place of the provider's: a token that is meant for the one must not go
+    to the other."""
+    if not provider.private:
+        return url
+    there, parts = urlsplit(provider.base_url), urlsplit(url)
+    return urlunsplit((there.scheme, there.netloc, parts.path, parts.query, ""))
 
 
 def _known(template: str, facts: Mapping[str, str]) -> bool:

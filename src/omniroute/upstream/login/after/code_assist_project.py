@@ -1,8 +1,8 @@
 """The project that Code Assist books an account's requests on: found where the account has one, made where it is new.
 
-``loadCodeAssist`` tells the account's tier and project, or which tiers it may join and why not others; ``onboardUser`` joins one and
-is asked again until its operation is done. The free tier brings a project of its own and refuses to be given one; others want a
-Google Cloud project of the person's (login option ``project``) unless they bring one.
+``loadCodeAssist`` tells the account's tier and project, or which tiers it may join and why not others; ``onboardUser`` joins one
+and is asked again until its operation is done. The free tier brings a project of its own and refuses to be given one; others want
+a Google Cloud project of the person's (login option ``project``) unless they bring one.
 """
 
 from __future__ import annotations

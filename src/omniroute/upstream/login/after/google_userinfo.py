@@ -8,8 +8,8 @@ from omniroute.upstream.login.replies import at, error_of
 
 
 async def read_userinfo(step: Step) -> Tokens:
-    """The tokens with ``user_id``, ``email`` and ``name``. LoginRefused when somebody just signed in and cannot be told apart from
-    others; a renewal goes on with what was known."""
+    """The tokens with ``user_id``, ``email`` and ``name``. LoginRefused when somebody just signed in and cannot be told apart
+    from others; a renewal goes on with what was known."""
     if not step.fresh and "user_id" in step.tokens.facts:
         return step.tokens
     answer = await step.http.get(step.oauth.userinfo_url or "", step.bearer())
