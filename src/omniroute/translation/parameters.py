@@ -75,6 +75,10 @@ def _fit_temperature(value: float, profile: Profile, rules: Rules, changes: dict
 
 def _fit_max_tokens(value: int | None, profile: Profile, rules: Rules, ops: Ops) -> int | None:
     limit = profile.limits.max_output
+    if not rules.output_limit:
+        if value is not None:
+            note(ops, "field-unsupported", "dropped", "max_tokens")
+        return None
     if value is None:
         if not rules.max_tokens:
             return None

@@ -57,6 +57,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     tool_choice        the model can be told whether to call; otherwise only the tool list says so
     fields             optional fields of ChatRequest the format can carry
     max_tokens         an output limit is required
+    output_limit       an output limit can be given
     least_max_tokens   smallest output limit accepted
     temperature        accepted range
     stop_limit         most stop sequences, None = no limit
@@ -98,6 +99,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     tool_choice: bool = True
     fields: frozenset[str] = frozenset()
     max_tokens: bool = False
+    output_limit: bool = True
     least_max_tokens: int = 1
     temperature: tuple[float, float] = (0.0, 2.0)
     stop_limit: int | None = None

@@ -79,7 +79,8 @@ def test_it_arrives_where_no_client_reads(source: str, target: str) -> None:
     body = put(source, BODIES[source][0])
     sent = translate_request(scan(body), FORMATS[source], FORMATS[target], Profile(model="up"), model="m", stream=False).body
     assert [sent.count(word) for word in (b"NEW", b"OWN")] == [1, 1]
-    assert sent.index(b"NEW") < sent.index(b"OWN") < sent.rindex(b"hi")
+    assert sent.index(b"NEW") < sent.index(b"OWN")
+    assert FORMATS[target].binary or sent.index(b"OWN") < sent.rindex(b"hi")
 
 
 def test_blocks_keep_their_cache_marks_and_messages_their_bytes() -> None:
