@@ -20,16 +20,20 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _ABSENT = re.compile(r"missing|must start with|expected `?thinking", re.IGNORECASE)
+# Calls that another vendor's model made have no signature; Google knows a word for those.
+_UNMARKED = re.compile(r"missing.{0,30}thought[ _-]?signature|thought[ _-]?signature.{0,30}missing", re.IGNORECASE)
 
 
 def refuses_thinking(status: int, message: str, code: str = "") -> bool:
     """Whether an upstream's error says that a proof of thinking in the history is not good: 400 and words to that effect.
 
-    A proof that is missing is another matter: there is nothing to take out.
+    A proof that is missing is another matter: there is nothing to take out. Only a call can be said to have none.
     """
     if status != 400:
         return False
     if code == "invalid_encrypted_content":
+        return True
+    if _UNMARKED.search(message):
         return True
     return bool(_PROOF.search(message) and _REFUSAL.search(message)) and not _ABSENT.search(message)
 

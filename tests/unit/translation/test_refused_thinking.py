@@ -26,7 +26,7 @@ from unit.translation.validators import anthropic_complaints
         (400, "The encrypted content gAAA... could not be verified.", "", True),
         (400, "whatever", "invalid_encrypted_content", True),
         (400, "Item 'fc_1' of type 'function_call' was provided without its required 'reasoning' item: 'rs_1'.", "", True),
-        (400, "Function call is missing a thought_signature in functionCall parts.", "", False),
+        (400, "Function call is missing a thought_signature in functionCall parts.", "", True),
         (400, "Expected `thinking` or `redacted_thinking`, but found `tool_use`.", "", False),
         (400, "messages.0.content: Invalid image", "", False),
         (400, "max_tokens must be greater than thinking.budget_tokens", "", False),
@@ -113,6 +113,18 @@ def test_edge_066_gemini() -> None:
     }
     assert gemini_complaints(left) == []
     assert body_without("gemini", left) is None, "what is asked a second time changes nothing more"
+
+
+def test_a_call_of_another_vendors_model_is_marked_as_one_without_signature() -> None:
+    """A Gemini client's conversation that another vendor answered before: its calls pass as they are until Google objects."""
+    message = "Function call is missing a thought_signature in functionCall parts. This is required for tools to work correctly."
+    assert refuses_thinking(400, message)
+    call = {"functionCall": {"name": "f", "args": {}}}
+    asked = {"role": "user", "parts": [{"text": "a"}]}
+    left = body_without("gemini", {"contents": [asked, {"role": "model", "parts": [{"text": "b"}, call, call]}]})
+    marked = {"thoughtSignature": "skip_thought_signature_validator", **call}
+    assert left == {"contents": [asked, {"role": "model", "parts": [{"text": "b"}, marked, call]}]}
+    assert body_without("gemini", left) is None
 
 
 def test_edge_066_responses() -> None:

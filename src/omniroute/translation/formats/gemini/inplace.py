@@ -29,7 +29,10 @@ def adjust(envelope: Envelope, profile: Profile) -> Changes:
 
 
 def unsigned(body: bytes) -> bytes | None:
-    """``body`` without thoughts and their signatures, None if it has none. Calls that had one get the word for "not checked"."""
+    """``body`` without thoughts and their signatures, None if that changes nothing.
+
+    Calls that had one get the word for "not checked", and so does the first of a turn that has none.
+    """
     fields = lenient_object(body)
     contents = fields.get("contents")
     if not isinstance(contents, list):
@@ -51,6 +54,10 @@ def _unproven(content: Any) -> Any:
             bare = {key: value for key, value in part.items() if key not in _SIGNATURES}
             called = len(bare) < len(part) and ("functionCall" in bare or "function_call" in bare)
             kept.append({**bare, "thoughtSignature": UNSIGNED} if called else bare)
+    for place, part in enumerate(kept):
+        if isinstance(part, dict) and ("functionCall" in part or "function_call" in part):
+            kept[place] = {"thoughtSignature": UNSIGNED, **part}
+            break
     return {**content, "parts": kept} if kept else None
 
 
