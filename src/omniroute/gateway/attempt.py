@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from omniroute._fast.codec import Bridge, Collector
 from omniroute.core import json
 from omniroute.core.errors import BadAnswer, Fault, Scope, TimeoutFault, TruncatedStream, Verdict
+from omniroute.gateway.attendance import stopped
 from omniroute.gateway.context import Context
 from omniroute.gateway.dispatch import Dispatch
 from omniroute.gateway.egress import JSON_TYPE, decision_headers, stream_headers
@@ -116,9 +117,11 @@ class Try:
     async def open(self) -> Deliver:
         """Ask, and wait for the first useful event of a stream or for a whole answer. Close it on every path."""
         if self.first_token is not None:
-            self._deadline = asyncio.get_running_loop().time() + self.first_token
+            self._deadline = asyncio.get_running_loop().time() + self.first_token - self.report.running
         with self.report.upstream:
             self._reply = reply = await self.transport.send(self.call)
+            if reply.connected is not None:
+                self.report.connect_ms = reply.connected * 1000
             if reply.status >= 300:
                 self.refusal = reply.headers
                 body = await reply.read(_ERROR_BODY_LIMIT)
@@ -126,7 +129,7 @@ class Try:
             self._dispatch.read_headers(self.attempt, reply.headers)
             chunks = reply.chunks()
             first = await self._first_bytes(chunks)
-        streamed = _looks_like_stream(reply, first) or self._looks_like_lines(first)
+        streamed = looks_like_stream(reply, first) or self._looks_like_lines(first)
         if self.translated.stream and streamed:
             return await self._pump(first, reply, chunks)
         if self.translated.stream:
@@ -170,7 +173,7 @@ class Try:
         bridge = bridge_for(self.context.format, self.upstream, self.meta(), hide_usage=hide, through=through)
         self.report.watch(bridge)
         head = bridge.feed(first)
-        if not _decided(bridge):
+        if not is_decided(bridge):
             with self.report.upstream:
                 head += await self._await_useful(bridge, chunks)
         if bridge.error_status:
@@ -192,11 +195,11 @@ class Try:
             async with asyncio.timeout_at(self._deadline):
                 async for chunk in chunks:
                     held.append(bridge.feed(chunk))
-                    if _decided(bridge):
+                    if is_decided(bridge):
                         break
         except TimeoutError:
             raise self._silent() from None
-        if not _decided(bridge):  # all data is here; the last event may only lack its end
+        if not is_decided(bridge):  # all data is here; the last event may only lack its end
             held.append(bridge.finish())
             told = bridge.error_status and bridge.error_code != TruncatedStream.code
             if not (bridge.useful or bridge.stopped or told):
@@ -206,19 +209,30 @@ class Try:
     async def _follow(self, bridge: Bridge, reply: Reply, chunks: AsyncIterator[bytes]) -> None:
         """After the commit point: faults go to the client in-band, in its own dialect."""
         exchange = self.context.exchange
+        failed: Fault | None = None
         with self.heartbeat.attend(self.context) as beat:
             beat.source = bridge
             try:
                 await relay(exchange, reply, chunks, bridge, beat)
             except Fault as fault:
-                if not bridge.stopped:
-                    self.report.fail(fault)
-                    await self._close(bridge.fail(fault.http_status, fault.error_code, fault.message))
-                    return
+                failed = fault
+            except asyncio.CancelledError:
+                end = stopped(self.context)
+                if end is not None:
+                    await reply.close()
+                    await self._close(self._tail(bridge, end))
+                raise
+        await self._close(self._tail(bridge, failed))
+
+    def _tail(self, bridge: Bridge, fault: Fault | None) -> bytes:
+        """What ends a committed stream that came to its end, or broke off with ``fault``."""
+        if fault is not None and not bridge.stopped:
+            self.report.fail(fault)
+            return bridge.fail(fault.http_status, fault.error_code, fault.message)
         tail = bridge.finish()
         if bridge.error_status:
             self.report.fail(self._stream_fault(bridge))
-        await self._close(tail)
+        return tail
 
     async def _close(self, tail: bytes) -> None:
         if tail:
@@ -364,11 +378,11 @@ def _chosen_proxy(context: Context, attempt: Attempt) -> str | None:
     return combo.proxy if combo is not None else None
 
 
-def _decided(bridge: Bridge) -> bool:
+def is_decided(bridge: Bridge) -> bool:
     return bridge.useful or bridge.stopped or bridge.ended or bool(bridge.error_status)
 
 
-def _looks_like_stream(reply: Reply, first: bytes) -> bool:
+def looks_like_stream(reply: Reply, first: bytes) -> bool:
     """Content decides (upstreams lie in both directions), the declared type settles what content leaves open."""
     start = first.lstrip()[:1]
     if start in (b"{", b"["):

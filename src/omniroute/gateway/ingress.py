@@ -34,7 +34,7 @@ async def admit(
     """
     received, wall = clock.monotonic(), clock.now()
     grant = authenticate(exchange, snapshot, digest, wall)
-    _check_media_type(exchange)
+    check_media_type(exchange)
     envelope = _scan(await visit.body(exchange, grant, snapshot.settings))
     context = Context(
         exchange, format, snapshot, grant, envelope, received=received, wall=wall, model=model, stream=stream, array=array
@@ -58,7 +58,7 @@ def confine(context: Context, provider: str) -> None:
             context.envelope = scan(context.envelope.splice({"model": json.dumps(name)}))
 
 
-def _check_media_type(exchange: Exchange) -> None:
+def check_media_type(exchange: Exchange) -> None:
     """A body of another declared type is refused; no type at all is taken as JSON, as scripts leave it out."""
     declared = exchange.header("content-type")
     if not declared:

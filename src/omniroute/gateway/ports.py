@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from omniroute.catalog.account import Account
@@ -67,6 +67,40 @@ class Exchange(Protocol):
     async def drained(self) -> None: ...
 
     async def finish(self) -> None: ...
+
+
+class Flight(Protocol):
+    """A request that is served by callbacks, without a task."""
+
+    def left(self) -> None:
+        """The client has gone before the answer was complete."""
+        ...
+
+
+class Direct(Exchange, Protocol):
+    """A client's side that can be answered within a callback. ``flight`` is told, in a task's place, that the client left."""
+
+    flight: Flight | None
+
+    def answer(self, lines: bytes, body: bytes) -> None:
+        """A finished 200, whose own header lines are written already."""
+        ...
+
+    def begin(self, lines: bytes, data: bytes) -> None:
+        """The head of a stream, likewise, and the first of it."""
+        ...
+
+    def end(self, tail: bytes) -> bool:
+        """The last of a stream and its end; False when the client is slow and nothing was sent: use ``write``, ``finish``."""
+        ...
+
+    def hand_over(self, work: Callable[[Exchange], Awaitable[None]]) -> None:
+        """Go on in a task, as a request that is served in the normal way."""
+        ...
+
+    def landed(self) -> None:
+        """The flight is over."""
+        ...
 
 
 class Running(Protocol):

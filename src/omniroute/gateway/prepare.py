@@ -34,7 +34,7 @@ class Preparation:
     """Every target's requests go through here."""
 
     def __init__(self, reasoning: Reasoning, fetcher: Fetcher) -> None:
-        self._reasoning = reasoning
+        self.reasoning = reasoning
         self._fetcher = fetcher
 
     async def prepare(self, context: Context, target: Target, upstream: Format, *, alone: bool = False) -> Prepared:
@@ -60,7 +60,7 @@ class Preparation:
             stream=context.stream,
             ops=ops,
             request=sent,
-            recall=self._reasoning.recall(context, target, upstream),
+            recall=self.reasoning.recall(context, target, upstream),
         )
         if effort and sent is None:
             translated = replace(translated, body=splice_effort(context, translated.body, upstream, profile, ops))
@@ -70,4 +70,4 @@ class Preparation:
             ops[:] = [op for op in ops if op.pointer != "/n"]
         if strict and ops:
             refuse_losses(ops, target.name)
-        return Prepared(translated, self._reasoning.watch(context, target, upstream), ops)
+        return Prepared(translated, self.reasoning.watch(context, target, upstream), ops)

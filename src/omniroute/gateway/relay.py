@@ -18,7 +18,7 @@ async def relay(exchange: Exchange, reply: Reply, chunks: AsyncIterator[bytes], 
     side is in memory. Raises what the reply raises.
     """
     if exchange.pushes:
-        pushing = _Pushing(exchange, reply, bridge, beat)
+        pushing = Pushing(exchange, reply, bridge, beat)
         relayed = reply.relay(pushing.take)
         if relayed is not None:
             try:
@@ -33,7 +33,7 @@ async def relay(exchange: Exchange, reply: Reply, chunks: AsyncIterator[bytes], 
             beat.touch()
 
 
-class _Pushing:
+class Pushing:
     """The sink of a relayed reply."""
 
     __slots__ = ("_beat", "_bridge", "_catching_up", "_exchange", "_reply")

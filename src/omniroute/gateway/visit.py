@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from omniroute.core.errors import TooManyRequests
 from omniroute.core.ids import Clock
 from omniroute.core.settings import Settings
 from omniroute.gateway.admission import Admission, Hold
@@ -22,6 +25,30 @@ class Gate:
     def describe(self) -> dict[str, object]:
         """Figures for the dashboard."""
         return {**self.limits.describe(), "bodies": self.admission.describe()}
+
+
+class Presence:
+    """Chat requests that are being served. ``draining``: no more are taken."""
+
+    def __init__(self) -> None:
+        self.draining = False
+        self.count = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def enter(self) -> None:
+        if not self.count:
+            self._idle.clear()
+        self.count += 1
+
+    def leave(self) -> None:
+        self.count -= 1
+        if not self.count:
+            self._idle.set()
+
+    async def settled(self) -> None:
+        """Returns when there is none."""
+        await self._idle.wait()
 
 
 class Visit:
@@ -69,6 +96,18 @@ class Visit:
         """What is asked for is a stream. TooManyRequests when the key has as many as it may."""
         if grant is not None and grant.streams is not None:
             self._stream = self._gate.limits.stream(grant)
+
+    def at_once(self, grant: KeyGrant | None, settings: Settings, size: int, *, stream: bool) -> bool:
+        """All of that for a body that is here; False when it is not to be had at once, and nothing is taken then."""
+        try:
+            if size <= settings.max_body_size and self.room(size, settings):
+                if stream:
+                    self.stream(grant)
+                self.count(grant)
+                return True
+        except TooManyRequests:
+            self.close()
+        return False
 
     def close(self) -> None:
         if self._hold is not None:

@@ -24,13 +24,12 @@ class Incoming(ABC):
 
     ``gone`` is set when the client has left before its answer was complete, and ``task`` cancelled; ``extra`` are headers for
     whatever is answered; ``client`` is the other end's address, None where there is none. Names in ``headers`` are in small
-    letters.
+    letters, ``by_name`` has the first of each.
     """
 
     __slots__ = (
-        "_headers",
         "_query",
-        "_query_string",
+        "by_name",
         "client",
         "extra",
         "finished",
@@ -38,6 +37,7 @@ class Incoming(ABC):
         "headers",
         "method",
         "path",
+        "query_string",
         "request_id",
         "sent",
         "started",
@@ -45,7 +45,13 @@ class Incoming(ABC):
     )
 
     def __init__(
-        self, method: str, path: str, query_string: bytes, headers: list[tuple[bytes, bytes]], client: str | None
+        self,
+        method: str,
+        path: str,
+        query_string: bytes,
+        headers: list[tuple[bytes, bytes]],
+        client: str | None,
+        by_name: dict[bytes, bytes] | None = None,
     ) -> None:
         self.method = method
         self.path = path
@@ -57,29 +63,30 @@ class Incoming(ABC):
         self.gone = False
         self.sent = 0
         self.task: asyncio.Task[Any] | None = None
-        self._headers: dict[bytes, bytes] = dict(reversed(headers))  # of a repeated header the first counts
-        self._query_string = query_string
+        # Of a repeated header the first counts.
+        self.by_name: dict[bytes, bytes] = dict(reversed(headers)) if by_name is None else by_name
+        self.query_string = query_string
         self._query: dict[str, str] | None = None
-        given = self._headers.get(b"x-request-id")
+        given = self.by_name.get(b"x-request-id")
         self.request_id = (None if given is None else _usable_id(given.decode("latin-1"))) or new_id("req")
 
     def header(self, name: str) -> str | None:
-        value = self._headers.get(name.encode("latin-1"))
+        value = self.by_name.get(name.encode("latin-1"))
         return None if value is None else value.decode("latin-1")
 
     def query(self, name: str) -> str | None:
         if self._query is None:
-            self._query = dict(parse_qsl(self._query_string.decode("latin-1"), keep_blank_values=True))
+            self._query = dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True))
         return self._query.get(name)
 
     def forwardable(self, names: frozenset[str]) -> list[tuple[str, str]]:
-        known = self._headers
+        known = self.by_name
         encoded = [(name, known.get(name.encode("latin-1"))) for name in names]
         return [(name, value.decode("latin-1")) for name, value in encoded if value is not None]
 
     def check_declared(self, limit: int) -> None:
         """BodyTooLarge when the head says that the body is."""
-        declared = self._headers.get(b"content-length")
+        declared = self.by_name.get(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit:
             raise BodyTooLarge(f"The request body of {int(declared)} bytes is larger than the limit of {limit} bytes.")
 

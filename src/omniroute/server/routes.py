@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import structlog
@@ -19,12 +20,21 @@ from omniroute.gateway import ollama_models
 from omniroute.gateway.ports import ClientGone
 from omniroute.gateway.service import Gateway
 from omniroute.server.exchange import AsgiExchange, Incoming, Receive, Scope, Send, ensure_request_id
+from omniroute.server.known_heads import KnownHeads
 
 log = structlog.get_logger("omniroute.server")
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Handler = Callable[[Incoming], Awaitable[None]]
-Route = tuple[str, str, Handler]
+
+
+class Route(NamedTuple):
+    """``method`` ``*``: any."""
+
+    method: str
+    dialect: str
+    handler: Handler
+
 
 _MODEL_PREFIXES = ("/v1/models/", "/models/")
 _PROVIDERS = "/v1/providers/"
@@ -32,6 +42,15 @@ _RESPONSES = "/v1/responses/"
 # Google's JavaScript SDK asks under /v1, everybody else under /v1beta; some put our /v1 before that.
 _GEMINI_BASES = ("/v1beta", "/v1", "/v1/v1beta", "")
 _GEMINI_VERBS = ("generateContent", "streamGenerateContent", "countTokens")
+_CHATS = {
+    "openai_chat": ("/v1/chat/completions", "/chat/completions"),
+    "anthropic": ("/v1/messages", "/messages"),
+    "openai_responses": ("/v1/responses", "/responses"),
+    "openai_completions": ("/v1/completions", "/completions"),
+    "ollama": ("/api/chat", "/v1/api/chat"),
+    "ollama_generate": ("/api/generate", "/v1/api/generate"),
+}
+_FACES = {"ollama_generate": "ollama"}  # whose errors others share
 # what may follow a provider's name: the dialect it is
 _PROVIDER_PATHS = {
     "chat/completions": "openai_chat",
@@ -61,15 +80,15 @@ class Front:
         self._ready = ready
         self._cors = frozenset(cors_origins)
         self._routes: dict[str, Route] = {}
-        self._add("POST", "openai_chat", self._chat_in("openai_chat"), "/v1/chat/completions", "/chat/completions")
-        self._add("POST", "anthropic", self._chat_in("anthropic"), "/v1/messages", "/messages")
+        chats: dict[str, str] = {}
+        for dialect, paths in _CHATS.items():
+            self._add("POST", _FACES.get(dialect, dialect), self._chat_in(dialect), *paths)
+            chats |= dict.fromkeys(paths, dialect)
+        # Of an own protocol: what serves requests whose heads are known.
+        self.heads = KnownHeads(gateway.lanes, chats)
         self._add("POST", "anthropic", self._count, "/v1/messages/count_tokens", "/messages/count_tokens")
-        self._add("POST", "openai_responses", self._chat_in("openai_responses"), "/v1/responses", "/responses")
         self._add("POST", "openai_responses", self._compact, "/v1/responses/compact", "/responses/compact")
         self._add("POST", "openai_responses", self._count_input, "/v1/responses/input_tokens", "/responses/input_tokens")
-        self._add("POST", "openai_completions", self._chat_in("openai_completions"), "/v1/completions", "/completions")
-        self._add("POST", "ollama", self._chat_in("ollama"), "/api/chat", "/v1/api/chat")
-        self._add("POST", "ollama", self._chat_in("ollama_generate"), "/api/generate", "/v1/api/generate")
         self._add("GET", "ollama", self._tags, "/api/tags", "/v1/api/tags")
         self._add("POST", "ollama", self._card, "/api/show", "/v1/api/show")
         self._add("GET", "ollama", self._version, "/api/version", "/v1/api/version")
@@ -82,7 +101,7 @@ class Front:
 
     def _add(self, method: str, dialect: str, handler: Handler, *paths: str) -> None:
         for path in paths:
-            self._routes[path] = (method, dialect, handler)
+            self._routes[path] = Route(method, dialect, handler)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -159,7 +178,7 @@ class Front:
         if gemini is not None:
             return gemini
         if path.startswith(_MODEL_PREFIXES):
-            return ("GET", "openai_chat", self._model)
+            return Route("GET", "openai_chat", self._model)
         if path.startswith(_PROVIDERS):
             provider, _, rest = path.removeprefix(_PROVIDERS).partition("/")
             gemini = self._gemini_route("/" + rest, unquote(provider))
@@ -167,18 +186,18 @@ class Front:
                 return gemini
             dialect = _PROVIDER_PATHS.get(rest.rstrip("/"))
             if dialect is not None and dialect in self._gateway.formats:
-                return ("POST", dialect, self._chat_in(dialect, unquote(provider)))
+                return Route("POST", dialect, self._chat_in(dialect, unquote(provider)))
         if path.startswith(_RESPONSES):
             return self._stored_route(path.removeprefix(_RESPONSES).rstrip("/"))
         if path.startswith("/v1/"):
-            return ("*", "anthropic" if path.startswith("/v1/messages") else "openai_chat", self._unknown)
+            return Route("*", "anthropic" if path.startswith("/v1/messages") else "openai_chat", self._unknown)
         return None
 
     def _stored_route(self, rest: str) -> Route:
         """``{id}`` (GET, DELETE) and ``{id}/input_items`` (GET) of a kept response."""
         response_id, slash, part = rest.partition("/")
         if not response_id or (slash and part != "input_items"):
-            return ("*", "openai_responses", self._unknown)
+            return Route("*", "openai_responses", self._unknown)
 
         async def stored(exchange: Incoming) -> None:
             allowed = ("GET", "HEAD") if part else ("GET", "HEAD", "DELETE")
@@ -188,19 +207,19 @@ class Front:
                 return
             await self._gateway.stored(exchange, "openai_responses", unquote(response_id), part)
 
-        return ("*", "openai_responses", stored)
+        return Route("*", "openai_responses", stored)
 
     def _gemini_route(self, path: str, provider: str | None = None) -> Route | None:
         """``…/models/{model}:{verb}``, and everything under /v1beta. Model ids may hold slashes and colons."""
         base, found, rest = path.partition("/models/")
         if not found or base not in _GEMINI_BASES:
-            return ("*", "gemini", self._unknown_gemini) if path.startswith("/v1beta/") else None
+            return Route("*", "gemini", self._unknown_gemini) if path.startswith("/v1beta/") else None
         name, _, verb = rest.rpartition(":")
         if name and verb in _GEMINI_VERBS:
-            return ("POST", "gemini", self._gemini(unquote(name), verb, provider))
+            return Route("POST", "gemini", self._gemini(unquote(name), verb, provider))
         if base in ("", "/v1"):
             return None
-        return ("GET", "gemini", self._gemini_models(unquote(rest)))
+        return Route("GET", "gemini", self._gemini_models(unquote(rest)))
 
     def _gemini(self, model: str, verb: str, provider: str | None) -> Handler:
         """Serves one verb on one model."""

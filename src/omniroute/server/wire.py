@@ -15,6 +15,7 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from omniroute.core import json
+from omniroute.server.known_heads import Known, KnownHeads, Outcome
 from omniroute.server.wire_exchange import WireExchange
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ class LimitedProtocol(HttpToolsProtocol):
         # What uvicorn can do besides is its own machinery's to do.
         plain = not (self.access_log or config.limit_concurrency is not None or config.root_path)
         self._find = getattr(self.app, "find", None) if plain else None
+        self._heads: KnownHeads | None = getattr(self.app, "heads", None) if plain else None
+        self._held = b""  # of a request known by its head, not yet whole
+        self._reading = False  # the parser is within a request
+        self._read = 0  # requests the parser has begun to read
         self._serving: WireExchange | None = None
         self._offered = False
         self._waiting_since: float | None = None
@@ -111,6 +116,50 @@ class LimitedProtocol(HttpToolsProtocol):
     # from the parser --------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        cycle: Any = self.cycle
+        if self._heads is None or not self._at_rest() or not (cycle is None or cycle.response_complete):
+            self._parse(data)
+            return
+        if self._held:
+            data, self._held = self._held + data, b""
+        outcome = self._heads.take(self, data)
+        if outcome is Outcome.TAKEN:
+            return
+        if outcome is Outcome.HELD:
+            self._waiting_since = None
+            self._held = data
+            return
+        alone = self._read + 1
+        self._parse(data)
+        exchange: Any = self.cycle
+        if outcome is Outcome.NEW and isinstance(exchange, WireExchange) and (self._read, self._at_rest()) == (alone, True):
+            self._heads.learn(data, exchange)
+
+    def _at_rest(self) -> bool:
+        """The parser is between two requests."""
+        return not self._reading
+
+    def again(self, known: Known) -> WireExchange:
+        """A request known by its head."""
+        self._waiting_since = None
+        self.headers = known.headers
+        exchange = WireExchange(
+            self, known.found, known.method, known.path, known.query_string, "1.1", keep_alive=True, by_name=known.by_name
+        )
+        self.cycle = exchange  # type: ignore[assignment]
+        return exchange
+
+    def flies(self, exchange: WireExchange) -> None:
+        """The request is served by callbacks."""
+        if not exchange.response_complete:
+            self._serving = exchange
+            self.tasks.add(exchange)  # type: ignore[arg-type]
+
+    def serve(self, exchange: WireExchange) -> None:
+        """The request is served by a task."""
+        self._start_asgi_task(exchange, self.app)
+
+    def _parse(self, data: bytes) -> None:
         try:
             while data:
                 try:
@@ -143,6 +192,8 @@ class LimitedProtocol(HttpToolsProtocol):
         return any(name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in self.headers)
 
     def on_message_begin(self) -> None:
+        self._reading = True
+        self._read += 1
         self._seen_bytes = 0
         self.url = b""
         self.expect_100_continue = False
@@ -214,8 +265,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def ended(self, exchange: WireExchange) -> None:
         """The task of one request is over."""
-        if exchange.task is not None:
-            self.tasks.discard(exchange.task)
+        self.tasks.discard(exchange if exchange.task is None else exchange.task)
         if self._serving is exchange:
             self._serving = None
 
@@ -228,6 +278,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         cycle: Any = self.cycle
+        self._reading = False
         if self._offered:
             return
         if isinstance(cycle, WireExchange):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from omniroute._fast.http_head import response_head
 from omniroute.core.errors import BodyTooLarge
-from omniroute.gateway.ports import ClientGone
+from omniroute.gateway.ports import ClientGone, Flight
 from omniroute.server.exchange import Incoming
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ class WireExchange(Incoming):
         "_connection",
         "_expects",
         "_flow",
-        "_found",
         "_limit",
         "_mark",
         "_more",
@@ -51,23 +50,34 @@ class WireExchange(Incoming):
         "_told",
         "_waiter",
         "disconnected",
+        "flight",
+        "found",
         "keep_alive",
         "response_complete",
         "transport",
     )
 
     def __init__(
-        self, connection: LimitedProtocol, found: Any, method: str, path: str, query_string: bytes, mark: str, *, keep_alive: bool
+        self,
+        connection: LimitedProtocol,
+        found: Any,
+        method: str,
+        path: str,
+        query_string: bytes,
+        mark: str,
+        *,
+        keep_alive: bool,
+        by_name: dict[bytes, bytes] | None = None,
     ) -> None:
         client = connection.client
-        super().__init__(method, path, query_string, connection.headers, client[0] if client else None)
+        super().__init__(method, path, query_string, connection.headers, client[0] if client else None, by_name)
         self.transport = connection.transport
         self.keep_alive = keep_alive
         self.disconnected = False
         self.response_complete = False
         self._connection = connection
         self._flow = connection.flow
-        self._found = found
+        self.found = found
         self._mark = mark
         self._expects = connection.expect_100_continue
         self._parts: list[bytes] = []
@@ -77,11 +87,26 @@ class WireExchange(Incoming):
         self._told = False
         self._chunked = False
         self._waiter: asyncio.Future[None] | None = None
+        self.flight: Flight | None = None
+
+    @property
+    def plain(self) -> bool:
+        """A request whose kind may be known by its head: nothing but its body depends on what comes behind that."""
+        return self.keep_alive and self._mark == "1.1" and self.method == "POST" and not self._expects
+
+    def fill(self, body: bytes) -> None:
+        """The whole body, of a request known by its head: there another length may stand."""
+        length = b"%d" % len(body)
+        self.headers = [(name, length if name == b"content-length" else value) for name, value in self.headers]
+        self.by_name = {**self.by_name, b"content-length": length}
+        self._parts.append(body)
+        self._size = len(body)
+        self._more = False
 
     async def run(self, app: Served) -> None:
         """The task: answers whatever happens, or closes the connection."""
         try:
-            await app.serve(self, self._found)
+            await app.serve(self, self.found)
             if not self.response_complete and not self.disconnected:
                 log.error("request left without a whole answer", path=self.path)
                 self._give_up()
@@ -124,6 +149,8 @@ class WireExchange(Incoming):
             return
         self.disconnected = True
         self._wake()
+        if self.flight is not None:
+            self.flight.left()
         if self._told:
             self.left()
 
@@ -165,6 +192,62 @@ class WireExchange(Incoming):
         given = [*headers, ("x-request-id", self.request_id), *self.extra]
         end = framing + (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
         return response_head(STATUS_LINE[status] + self._connection.default_head(), given, end)
+
+    def answer(self, lines: bytes, body: bytes) -> None:
+        head = self._lined(lines, b"content-length: %d\r\n" % len(body))
+        self.sent += len(body)
+        if self._writable():
+            if len(body) <= _COPIED:
+                self.transport.write(head + body)
+            else:
+                self.transport.writelines((head, body))
+        self._complete()
+
+    def begin(self, lines: bytes, data: bytes) -> None:
+        self._chunked = self._mark != "1.0"
+        head = self._lined(lines, b"transfer-encoding: chunked\r\n" if self._chunked else b"")
+        self.sent += len(data)
+        if self._writable():
+            self.transport.write(head + (self._framed(data) if data else b""))
+
+    def end(self, tail: bytes) -> bool:
+        if self._flow.write_paused and not self.disconnected:
+            return False
+        self.sent += len(tail)
+        last = (self._framed(tail) if tail else b"") + (b"0\r\n\r\n" if self._chunked else b"")
+        if last and self._writable():
+            self.transport.write(last)
+        self._complete()
+        return True
+
+    def hand_over(self, work: Callable[[Incoming], Awaitable[None]]) -> None:
+        self._told = True
+        self.found = self.found._replace(handler=work)
+        self._connection.serve(self)
+
+    def landed(self) -> None:
+        self.flight = None
+        self.finished = True
+        self._connection.ended(self)
+
+    def cancel(self, msg: str | None = None) -> None:
+        """What a server that stops does to whatever takes too long: to it, a flight is a task."""
+        if self.flight is not None:
+            self._connection.loop.call_soon(self.flight.left)
+
+    def _lined(self, lines: bytes, framing: bytes) -> bytes:
+        """The head of a 200 with such lines."""
+        if self.started:
+            raise RuntimeError("the answer has begun")
+        self.started = True
+        more = response_head(b"", self.extra, b"") if self.extra else b""
+        return b"%b%b%bx-request-id: %b\r\n%b%b%b" % (
+            STATUS_LINE[200], self._connection.default_head(), lines, self.request_id.encode(), more, framing,
+            b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n",
+        )  # fmt: skip
+
+    def _framed(self, data: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
 
     async def respond(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         head = self._head(status, headers, b"" if status in _BODILESS else b"content-length: %d\r\n" % len(body))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import msgspec
+
+if TYPE_CHECKING:
+    from omniroute.upstream.track import Track
 
 Headers = list[tuple[str, str]]
 
@@ -109,4 +112,13 @@ class Transport(Protocol):
 
     def describe(self) -> dict[str, object]:
         """Figures for the dashboard and the metrics: open, idle and busy connections per origin."""
+        ...
+
+
+@runtime_checkable
+class Tracking(Protocol):
+    """A transport that can work out once what many calls have in common."""
+
+    def track(self, call: Call, mark: str) -> Track | None:
+        """Calls like this one, without a body and with ``mark`` for a request id; None where they cannot be worked out."""
         ...

@@ -232,6 +232,11 @@ class Executor:
         )
         return call if provider.per_call is None else _with_own_words(call, provider, account, asked)
 
+    def repeats(self, provider: Provider, format_name: str) -> bool:
+        """Calls to the provider in that format differ in their body and id only, as far as an account's secret lasts."""
+        signing = provider.auth_for(format_name)
+        return provider.per_call is None and auth.usable(signing) and auth.registry()[signing.scheme].lasting
+
     def forward(
         self,
         provider: Provider,

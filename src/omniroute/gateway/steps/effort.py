@@ -24,7 +24,11 @@ _LARGE_PROMPT = 8000
 
 def effort_changes(context: Context) -> bool:
     """Whether the operator has a wish at all: the one check that this costs when it is off."""
-    return context.snapshot.settings.reasoning_mode != "passthrough"  # type: ignore[no-any-return]
+    return effort_changes_of(context.snapshot.settings)
+
+
+def effort_changes_of(settings: Settings) -> bool:
+    return settings.reasoning_mode != "passthrough"  # type: ignore[no-any-return]
 
 
 def with_effort(context: Context, request: ChatRequest, profile: Profile, ops: Ops) -> ChatRequest:

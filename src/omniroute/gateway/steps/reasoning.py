@@ -53,6 +53,10 @@ class Reasoning:
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
 
+    def matters(self, context: Context, target: Target, upstream: Format) -> bool:
+        """Earlier reasoning may have to go into a request, or that of its answer be kept for others."""
+        return _matters(context.format, upstream, target)
+
     def recall(self, context: Context, target: Target, upstream: Format) -> Recall | None:
         """How the request finds what earlier answers of this provider left; None when there is nothing to look for."""
         owner = _owner(context)

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from omniroute._fast.envelope import scan
+from omniroute.core.settings import Settings
 from omniroute.gateway.context import Context
+from omniroute.routing.snapshot import KeyGrant
 from omniroute.translation.ops import Ops, note
 from omniroute.translation.system_prompt import SystemPrompt
 
 
 def put_system_prompts(context: Context) -> None:
     """Change the body; off costs one check. That of the settings first, then that of the key around or in place of both."""
-    settings, grant = context.snapshot.settings, context.grant
-    if settings.system_prompt is None and (grant is None or grant.system_prompt is None):
+    if not has_system_prompt(context.snapshot.settings, context.grant):
         return
     for prompt in _prompts(context):
         changes = context.format.put_system(context.envelope, prompt)
         if changes:
             context.envelope = scan(context.envelope.splice(changes))
+
+
+def has_system_prompt(settings: Settings, grant: KeyGrant | None) -> bool:
+    return settings.system_prompt is not None or (grant is not None and grant.system_prompt is not None)
 
 
 def note_system_prompts(context: Context, ops: Ops) -> None:

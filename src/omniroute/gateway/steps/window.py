@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from omniroute.core.errors import BadRequest
 from omniroute.gateway.context import Context
 from omniroute.routing.resolve import Target
@@ -18,7 +20,7 @@ def check_window(context: Context, target: Target) -> None:
     A provider with resilience off gets everything as it is.
     """
     window = target.profile.limits.max_input or target.profile.limits.context
-    if not window or not target.provider.resilience or len(context.envelope.body) <= window * _BYTES_PER_TOKEN:
+    if not window or len(context.envelope.body) <= safe_size(target):
         return
     tokens = context.input_estimate()
     if tokens * CERTAIN > window:
@@ -28,3 +30,9 @@ def check_window(context: Context, target: Target) -> None:
             param="messages",
             code="context_length_exceeded",
         )
+
+
+def safe_size(target: Target) -> float:
+    """Bytes of a body that need no look: fewer fit in any case, or nothing is to be looked at."""
+    window = target.profile.limits.max_input or target.profile.limits.context
+    return window * _BYTES_PER_TOKEN if window and target.provider.resilience else inf
