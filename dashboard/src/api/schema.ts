@@ -122,6 +122,13 @@ export interface Breaker {
   threshold: number | null;
 }
 
+/** Answers kept for equal requests; `bytes` they take, `replayed`: how often one was given again. */
+export interface CacheState {
+  answers: number;
+  bytes: number;
+  replayed: number;
+}
+
 /** The sign-in is over. */
 export interface Cancelled {
   id: string;
@@ -181,6 +188,12 @@ export interface ComboChange {
   fallback?: unknown[] | null;
   timeout?: number | null;
   retries?: number | null;
+}
+
+/** `name` of a combo (or any model). */
+export interface ComboTest {
+  name: string;
+  stream?: boolean;
 }
 
 /** As in the config file. A step is a name, or an object with `model` or `combo`, `account`, `weight`, `timeout`, `retries`, `tags`. */
@@ -296,6 +309,10 @@ export interface Field {
   choices: string[];
 }
 
+export interface Forgotten {
+  removed: number;
+}
+
 export interface GcPauses {
   collections: number[];
   p50_ms: number | null;
@@ -345,6 +362,20 @@ export interface Init {
   api_key_required: boolean;
   endpoint: string;
   example_model: string;
+}
+
+/** Addresses and networks. `mode` says which of the lists has entries. */
+export interface IpFilter {
+  mode: "allowlist" | "blocklist" | "both" | "off";
+  allowlist: string[];
+  blocklist: string[];
+}
+
+/** What is left out stays, but a `mode` empties the list that it does not use. */
+export interface IpFilterChange {
+  mode?: "allowlist" | "blocklist" | "both" | "off";
+  allowlist?: string[];
+  blocklist?: string[];
 }
 
 /** An API key. `hint`: how it begins; empty lists and null mean no limit; times in unix seconds. */
@@ -499,6 +530,14 @@ export interface LoginProvider {
   acknowledged: boolean;
 }
 
+export interface LoginRequired {
+  require_login: boolean;
+}
+
+export interface LoginRequiredChange {
+  require_login: boolean;
+}
+
 /** A sign-in that was begun. `url` is to be opened (browser, paste), or `user_code` to be entered at `verification_uri` (device). `redirect_uri`: where the browser will be sent. `interval`: seconds between two questions; `expires_at`: unix seconds. */
 export interface LoginSession {
   id: string;
@@ -621,6 +660,17 @@ export interface Operation {
   lossy: boolean;
 }
 
+/** Proxies of calls to upstreams, passwords left out: the one for all, and those of providers and nodes by id. */
+export interface OutboundProxies {
+  proxy: string | null;
+  providers: Record<string, string>;
+}
+
+/** `proxy`: a URL (http, https, socks5), `direct`, or null for what the environment says. */
+export interface OutboundProxyChange {
+  proxy: string | null;
+}
+
 /** Told to a caller with the admin token; one with a session gets a new session instead. */
 export interface PasswordChanged {
   changed?: boolean;
@@ -691,6 +741,20 @@ export interface ProviderDetail {
   accounts: number;
   models: number;
   model_list: CatalogueModel[];
+}
+
+/** What one provider did since the start of the ledger, or `since`. `success_rate` null: nothing was asked of it. */
+export interface ProviderMetrics {
+  provider: string;
+  requests: number;
+  attempts: number;
+  errors: number;
+  success_rate: number | null;
+  input_tokens: number;
+  output_tokens: number;
+  cost_usd: number;
+  shadow_cost_usd: number;
+  breaker: "closed" | "half_open" | "open";
 }
 
 /** USD per million tokens. */
@@ -770,7 +834,15 @@ export interface ProvidersUpdateBody {
   tier?: "api_key" | "cheap" | "free" | "subscription" | null;
 }
 
-/** An account with its windows; `reserve`: the share of each that is kept for other uses. */
+/** How asking the account's provider went: when it was asked and when it told, when it may be asked again, and why it did not tell. Unix seconds; null = not yet. */
+export interface Question {
+  asked_at: number | null;
+  told_at: number | null;
+  due_at: number | null;
+  problem: string | null;
+}
+
+/** An account with its windows; `reserve`: the share of each that is kept for other uses; `question` is null where the provider cannot be asked. */
 export interface Quota {
   id: string;
   provider: string;
@@ -779,6 +851,7 @@ export interface Quota {
   tier: "api_key" | "cheap" | "free" | "subscription";
   reserve: number;
   windows: QuotaWindow[];
+  question: Question | null;
 }
 
 /** One window of a quota. `used`, `expected` (by now, if it were spread evenly) and `surplus` (what would expire unused) are shares 0 to 1; `used_units` and `limit` in the provider's own unit; `age` and `length` in seconds; the other times in unix seconds. */
@@ -797,6 +870,10 @@ export interface QuotaWindow {
   exhausts_at: number | null;
   surplus: number | null;
   state: "exhausted" | "open" | "reserve";
+}
+
+export interface QuotasRefreshBody {
+  account_id: string;
 }
 
 /** One learned rate. `unit`: requests or tokens; `period` in seconds; `resets_at`, `seen_at` in unix seconds. */
@@ -863,12 +940,14 @@ export interface ResilienceResetBody {
   model?: string | null;
 }
 
-/** An account where its provider's routing is looked at; `tier` is the one in force, empty `models` mean all. */
+/** An account where its provider's routing is looked at; `tier` is the one in force, `own_tier` what was said of this account (null: the provider's), empty `models` mean all; `editable`: it is in the store. */
 export interface RoutedAccount {
   id: string;
   name: string;
   priority: number;
   tier: "api_key" | "cheap" | "free" | "subscription";
+  own_tier: "api_key" | "cheap" | "free" | "subscription" | null;
+  editable: boolean;
   models: string[];
 }
 
@@ -984,6 +1063,43 @@ export interface Strategy {
   fields: Field[];
 }
 
+/** The prompt that goes with every chat request. */
+export interface SystemPrompt {
+  enabled: boolean;
+  prompt: string | null;
+  position: "append" | "prepend" | "replace";
+}
+
+/** `enabled` false takes the prompt away. */
+export interface SystemPromptChange {
+  enabled?: boolean;
+  prompt?: string | null;
+  position?: "append" | "prepend" | "replace";
+}
+
+/** Tries at one target since the start; milliseconds. */
+export interface TargetLatency {
+  provider: string;
+  model: string;
+  count: number;
+  errors: number;
+  total_ms: Percentiles;
+  ttft_ms: Percentiles;
+}
+
+/** `custom_budget` in tokens; null: `effort` decides. */
+export interface ThinkingBudget {
+  mode: "adaptive" | "auto" | "custom" | "passthrough";
+  custom_budget: number | null;
+  effort: string;
+}
+
+export interface ThinkingBudgetChange {
+  mode?: "adaptive" | "auto" | "custom" | "passthrough";
+  custom_budget?: number | null;
+  effort?: string;
+}
+
 /** A sign-in with a word for its state: `ok`, `expiring` (soon, and nothing renews it), `expired` or `problem`. */
 export interface TokenHealth {
   account_id: string;
@@ -1017,6 +1133,27 @@ export interface TranslatorExplainRequest {
   format: string;
   body: Record<string, unknown>;
   model?: string | null;
+}
+
+/** A model that an account cannot be asked for at the moment. */
+export interface UnavailableModel {
+  provider: string | null;
+  model: string;
+  account: string;
+  reason: string;
+  until: number | null;
+}
+
+/** `provider`: id or prefix. */
+export interface Unlock {
+  provider: string;
+  model: string;
+}
+
+export interface Unlocked {
+  provider: string;
+  model: string;
+  unlocked: number;
 }
 
 /** Sums over one group of settled tries. `requests` counts requests whose first try is among them, so that groups add up to the whole; `attempts` rows, `unpriced` rows of unknown price, `errors` all that did not end well. */

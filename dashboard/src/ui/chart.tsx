@@ -46,8 +46,8 @@ export function Chart({ label, at, series, write, when }: ChartProps) {
 
   const rows = at.map((moment, k) => ({ moment, k }));
   const columns: Column<{ moment: number; k: number }>[] = [
-    { title: "When", cell: (row) => when(row.moment) },
-    ...series.map((one) => ({ title: one.label, number: true, cell: (row: { k: number }) => write(one.values[row.k] ?? 0) })),
+    { title: "When", cell: (row) => when(row.moment), value: (row) => new Date(row.moment * 1000).toISOString() },
+    ...series.map((one) => ({ title: one.label, number: true, cell: (row: { k: number }) => write(one.values[row.k] ?? 0), value: (row: { k: number }) => one.values[row.k] ?? 0 })),
   ];
   const told = series.map((one) => `${one.label} ${count(one.values.reduce((sum, value) => sum + value, 0))}`).join(", ");
   return (
@@ -62,7 +62,7 @@ export function Chart({ label, at, series, write, when }: ChartProps) {
       <details>
         <summary>As a table</summary>
         <div class="scroll">
-          <Table label={label} rows={rows.reverse()} columns={columns} rowKey={(row) => String(row.moment)} />
+          <Table label={label} rows={rows.reverse()} columns={columns} rowKey={(row) => String(row.moment)} file={`omniroute-${label.toLowerCase()}`} />
         </div>
       </details>
     </figure>

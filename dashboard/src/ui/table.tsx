@@ -6,7 +6,7 @@ export interface Column<T> {
   cell: (row: T) => ComponentChildren;
   /** Numbers stand to the right. */
   number?: boolean;
-  /** For the export; without it the column is left out there. */
+  /** For the export; without it a cell of plain text or a number is taken, and any other column is left out there. */
   value?: (row: T) => string | number | boolean | null | undefined;
 }
 
@@ -16,11 +16,13 @@ interface TableProps<T> {
   columns: readonly Column<T>[];
   rowKey: (row: T) => string;
   onRow?: (row: T) => void;
+  /** Name of the files that the table can be taken along as; without it there is no button for that here. */
+  file?: string;
 }
 
 /** A table that becomes a list of cards on a phone (each cell carries its column's title). */
-export function Table<T>({ label, rows, columns, rowKey, onRow }: TableProps<T>) {
-  return (
+export function Table<T>({ label, rows, columns, rowKey, onRow, file }: TableProps<T>) {
+  const table = (
     <div class="table-box" role="region" aria-label={label} tabIndex={0}>
       <table>
         <thead>
@@ -46,6 +48,15 @@ export function Table<T>({ label, rows, columns, rowKey, onRow }: TableProps<T>)
       </table>
     </div>
   );
+  if (!file) return table;
+  return (
+    <>
+      {table}
+      <p class="row exports">
+        <Export name={file} rows={rows} columns={columns} />
+      </p>
+    </>
+  );
 }
 
 const quoted = (value: unknown) => {
@@ -63,11 +74,21 @@ function save(name: string, kind: string, text: string): void {
   URL.revokeObjectURL(link.href);
 }
 
+const plain = (value: unknown) => typeof value === "string" || typeof value === "number";
+
+/** What of the columns can be written into a file. */
+function written<T>(columns: readonly Column<T>[], rows: readonly T[]): { title: string; of: (row: T) => unknown }[] {
+  return columns.flatMap(({ title, cell, value }) => {
+    if (value) return [{ title, of: value }];
+    return title && rows.every((row) => plain(cell(row))) ? [{ title, of: cell }] : [];
+  });
+}
+
 /** What is in the table, as files. */
 export function Export<T>({ name, rows, columns }: { name: string; rows: readonly T[]; columns: readonly Column<T>[] }) {
-  const told = columns.filter((column) => column.value);
   const csv = () => {
-    const lines = [told.map((column) => quoted(column.title)), ...rows.map((row) => told.map((column) => quoted(column.value?.(row))))];
+    const told = written(columns, rows);
+    const lines = [told.map((column) => quoted(column.title)), ...rows.map((row) => told.map((column) => quoted(column.of(row))))];
     save(`${name}.csv`, "text/csv", lines.map((line) => line.join(",")).join("\r\n"));
   };
   return (

@@ -1,13 +1,17 @@
 import { useState } from "preact/hooks";
-import { type Listing, post, remove, withQuery } from "../../api/client";
-import { useResource } from "../../api/resource";
+import { post, remove, withQuery } from "../../api/client";
 import type { AliasEntry } from "../../api/types";
-import { Badge, Button, Dialog, TextField } from "../../ui/basics";
-import { Card, Loaded } from "../../ui/states";
+import { Button, Dialog, TextField } from "../../ui/basics";
+import { ManagedCard } from "../../ui/managed";
 import { FormProblem, useSubmit } from "../../ui/submit";
 import { SuggestField } from "../../ui/suggest";
-import { type Column, Table } from "../../ui/table";
+import type { Column } from "../../ui/table";
 import { toast } from "../../ui/toasts";
+
+const COLUMNS: Column<AliasEntry>[] = [
+  { title: "Alias", cell: (row) => <span class="mono">{row.alias}</span>, value: (row) => row.alias },
+  { title: "Leads to", cell: (row) => <span class="mono">{row.target}</span>, value: (row) => row.target },
+];
 
 interface FormProps {
   known: AliasEntry | null;
@@ -43,50 +47,16 @@ function AliasForm({ known, options, onClose, onDone }: FormProps) {
 
 /** Other names for models and combos. */
 export function Aliases({ options }: { options: readonly string[] }) {
-  const aliases = useResource<Listing<AliasEntry>>("/api/aliases");
-  const [edited, setEdited] = useState<AliasEntry | "new" | null>(null);
-  const drop = async (alias: AliasEntry) => {
-    await remove(withQuery("/api/aliases", { alias: alias.alias }));
-    toast(`${alias.alias} is removed.`);
-    aliases.reload();
-  };
-  const columns: Column<AliasEntry>[] = [
-    { title: "Alias", cell: (row) => <span class="mono">{row.alias}</span> },
-    { title: "Leads to", cell: (row) => <span class="mono">{row.target}</span> },
-    { title: "Note", cell: (row) => row.problems.map((problem) => <Badge tone="warn">{problem}</Badge>) },
-    {
-      title: "",
-      cell: (row) =>
-        row.read_only ? (
-          <span class="quiet">config file</span>
-        ) : (
-          <span class="row">
-            <Button aria-label={`Edit alias ${row.alias}`} onClick={() => setEdited(row)}>
-              Edit
-            </Button>
-            <Button kind="danger" aria-label={`Remove alias ${row.alias}`} onClick={() => drop(row)}>
-              Remove
-            </Button>
-          </span>
-        ),
-    },
-  ];
   return (
-    <Card title="Aliases" wide actions={<Button onClick={() => setEdited("new")}>New alias</Button>}>
-      <Loaded of={aliases} isEmpty={({ data }) => data.length === 0} empty={<p>There is no alias. One lets a client keep the name it knows and get another model.</p>}>
-        {({ data }) => <Table label="Aliases" rows={data} columns={columns} rowKey={(row) => row.alias} />}
-      </Loaded>
-      {edited && (
-        <AliasForm
-          known={edited === "new" ? null : edited}
-          options={options}
-          onClose={() => setEdited(null)}
-          onDone={() => {
-            setEdited(null);
-            aliases.reload();
-          }}
-        />
-      )}
-    </Card>
+    <ManagedCard<AliasEntry>
+      title="Aliases"
+      noun="alias"
+      path="/api/aliases"
+      empty="There is no alias. One lets a client keep the name it knows and get another model."
+      nameOf={(row) => row.alias}
+      columns={COLUMNS}
+      remove={(row) => remove(withQuery("/api/aliases", { alias: row.alias }))}
+      form={(props) => <AliasForm {...props} options={options} />}
+    />
   );
 }

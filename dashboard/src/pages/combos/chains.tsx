@@ -1,14 +1,20 @@
 import { useState } from "preact/hooks";
-import { type Listing, post, remove, withQuery } from "../../api/client";
-import { useResource } from "../../api/resource";
+import { post, remove, withQuery } from "../../api/client";
 import type { ChainEntry } from "../../api/types";
-import { Badge, Button, Dialog } from "../../ui/basics";
-import { Card, Loaded } from "../../ui/states";
+import { Button, Dialog } from "../../ui/basics";
+import { ManagedCard } from "../../ui/managed";
 import { FormProblem, useSubmit } from "../../ui/submit";
 import { SuggestField } from "../../ui/suggest";
-import { type Column, Table } from "../../ui/table";
+import type { Column } from "../../ui/table";
 import { toast } from "../../ui/toasts";
 import { draft, Steps, stepsOf } from "./steps";
+
+const then = (row: ChainEntry) => row.steps.map((step) => step.combo ?? step.model).join(" → ");
+
+const COLUMNS: Column<ChainEntry>[] = [
+  { title: "Model", cell: (row) => <span class="mono">{row.model}</span>, value: (row) => row.model },
+  { title: "Then", cell: (row) => <span class="mono">{then(row)}</span>, value: then },
+];
 
 export interface Options {
   combos: string[];
@@ -43,50 +49,16 @@ function ChainForm({ known, options, onClose, onDone }: { known: ChainEntry | nu
 
 /** What else to try when a model cannot be had. */
 export function Chains({ options }: { options: Options }) {
-  const chains = useResource<Listing<ChainEntry>>("/api/fallback/chains");
-  const [edited, setEdited] = useState<ChainEntry | "new" | null>(null);
-  const drop = async (chain: ChainEntry) => {
-    await remove(withQuery("/api/fallback/chains", { model: chain.model }));
-    toast(`The chain of ${chain.model} is removed.`);
-    chains.reload();
-  };
-  const columns: Column<ChainEntry>[] = [
-    { title: "Model", cell: (row) => <span class="mono">{row.model}</span> },
-    { title: "Then", cell: (row) => <span class="mono">{row.steps.map((step) => step.combo ?? step.model).join(" → ")}</span> },
-    { title: "Note", cell: (row) => row.problems.map((problem) => <Badge tone="warn">{problem}</Badge>) },
-    {
-      title: "",
-      cell: (row) =>
-        row.read_only ? (
-          <span class="quiet">config file</span>
-        ) : (
-          <span class="row">
-            <Button aria-label={`Edit the chain of ${row.model}`} onClick={() => setEdited(row)}>
-              Edit
-            </Button>
-            <Button kind="danger" aria-label={`Remove the chain of ${row.model}`} onClick={() => drop(row)}>
-              Remove
-            </Button>
-          </span>
-        ),
-    },
-  ];
   return (
-    <Card title="Fallback chains" wide actions={<Button onClick={() => setEdited("new")}>New chain</Button>}>
-      <Loaded of={chains} isEmpty={({ data }) => data.length === 0} empty={<p>There is no chain. One says what else to try when a model cannot be had, whoever asks for it.</p>}>
-        {({ data }) => <Table label="Fallback chains" rows={data} columns={columns} rowKey={(row) => row.model} />}
-      </Loaded>
-      {edited && (
-        <ChainForm
-          known={edited === "new" ? null : edited}
-          options={options}
-          onClose={() => setEdited(null)}
-          onDone={() => {
-            setEdited(null);
-            chains.reload();
-          }}
-        />
-      )}
-    </Card>
+    <ManagedCard<ChainEntry>
+      title="Fallback chains"
+      noun="chain"
+      path="/api/fallback/chains"
+      empty="There is no chain. One says what else to try when a model cannot be had, whoever asks for it."
+      nameOf={(row) => row.model}
+      columns={COLUMNS}
+      remove={(row) => remove(withQuery("/api/fallback/chains", { model: row.model }))}
+      form={(props) => <ChainForm {...props} options={options} />}
+    />
   );
 }

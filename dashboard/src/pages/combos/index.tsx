@@ -21,14 +21,15 @@ function Combos() {
   const [search, setSearch] = useFilter("q");
   const [model, setModel] = useFilter("model");
   const columns: Column<Combo>[] = [
-    { title: "Name", cell: (row) => <a href={`/combos/${encodeURIComponent(row.id)}`}>{row.name}</a> },
-    { title: "Strategy", cell: (row) => row.strategy ?? <span class="quiet">as in the settings</span> },
+    { title: "Name", cell: (row) => <a href={`/combos/${encodeURIComponent(row.id)}`}>{row.name}</a>, value: (row) => row.name },
+    { title: "Strategy", cell: (row) => row.strategy ?? <span class="quiet">as in the settings</span>, value: (row) => row.strategy },
     {
       title: "Steps",
       cell: (row) => (row.steps.length ? <span class="mono">{row.steps.map(named).join(", ")}</span> : <span class="quiet">every connected model</span>),
+      value: (row) => row.steps.map(named).join(", "),
     },
     { title: "From", cell: (row) => SOURCES[row.source] },
-    { title: "Note", cell: (row) => (row.problems.length > 0 ? <Badge tone="warn">{row.problems[0]}</Badge> : "") },
+    { title: "Note", cell: (row) => (row.problems.length > 0 ? <Badge tone="warn">{row.problems[0]}</Badge> : ""), value: (row) => row.problems.join("; ") },
     {
       title: "",
       cell: (row) => (
@@ -53,7 +54,7 @@ function Combos() {
           <Loaded of={combos} isEmpty={({ data }) => data.length === 0} empty={<p>There is no combo yet.</p>}>
             {({ data }) => {
               const found = data.filter((combo) => `${combo.name} ${combo.steps.map(named).join(" ")}`.toLowerCase().includes(search.toLowerCase()));
-              return found.length ? <Table label="Combos" rows={found} columns={columns} rowKey={(row) => row.id} /> : <p class="empty">No combo is called that.</p>;
+              return found.length ? <Table label="Combos" rows={found} columns={columns} file="omniroute-combos" rowKey={(row) => row.id} /> : <p class="empty">No combo is called that.</p>;
             }}
           </Loaded>
         </div>

@@ -15,9 +15,9 @@ const NEEDS = [
 ] as const;
 
 const COLUMNS: Column<Row>[] = [
-  { title: "When", cell: (row) => <Badge tone={STATES[row.state][0]}>{STATES[row.state][1]}</Badge> },
-  { title: "Target", cell: (row) => <span class="mono">{row.target}</span> },
-  { title: "Account", cell: (row) => (row.account_id ? <a href={`/providers/${encodeURIComponent(row.account_id)}`}>{row.account}</a> : "–") },
+  { title: "When", cell: (row) => <Badge tone={STATES[row.state][0]}>{STATES[row.state][1]}</Badge>, value: (row) => row.state },
+  { title: "Target", cell: (row) => <span class="mono">{row.target}</span>, value: (row) => row.target },
+  { title: "Account", cell: (row) => (row.account_id ? <a href={`/providers/${encodeURIComponent(row.account_id)}`}>{row.account}</a> : "–"), value: (row) => row.account },
   {
     title: "Why",
     cell: (row) => (
@@ -33,6 +33,7 @@ const COLUMNS: Column<Row>[] = [
         {row.timeout !== null && <span class="quiet"> · at most {lasting(row.timeout)} to the first token</span>}
       </span>
     ),
+    value: (row) => row.reason,
   },
   { title: "Step", cell: (row) => (row.combo ? <span class="quiet">{`${row.combo}${row.step === null ? "" : ` ${row.step + 1}`}`}</span> : "") },
 ];
@@ -107,7 +108,7 @@ function Found({ preview }: { preview: Answer }) {
       <p>
         <span class="mono">{preview.model}</span> is taken as {preview.kind.replaceAll("_", " ")}: {preview.decision}
       </p>
-      {preview.rows.length > 0 && <Table label="Tries in order" rows={preview.rows} columns={COLUMNS} rowKey={(row) => `${preview.rows.indexOf(row)}`} />}
+      {preview.rows.length > 0 && <Table label="Tries in order" rows={preview.rows} columns={COLUMNS} file="omniroute-dry-run" rowKey={(row) => `${preview.rows.indexOf(row)}`} />}
       {preview.outcome && (
         <p role="alert">
           <Badge tone="bad">nobody can serve</Badge> The client would be told: {preview.outcome}

@@ -10,21 +10,21 @@ import { Obstacles } from "../quotas/obstacles";
 const total = (row: Latency) => Object.values(row.outcomes).reduce((sum, n) => sum + n, 0);
 
 const LATENCY: Column<Latency>[] = [
-  { title: "Target", cell: (row) => <span class="mono">{`${row.provider}/${row.model}`}</span> },
-  { title: "Tries", number: true, cell: (row) => <a href={`/logs?provider=${encodeURIComponent(row.provider)}&model=${encodeURIComponent(row.model)}`}>{count(total(row))}</a> },
-  { title: "Not ok", number: true, cell: (row) => count(total(row) - (row.outcomes.ok ?? 0)) },
-  { title: "First token p50", number: true, cell: (row) => span(row.ttft_ms.p50) },
-  { title: "First token p95", number: true, cell: (row) => span(row.ttft_ms.p95) },
-  { title: "First token p99", number: true, cell: (row) => span(row.ttft_ms.p99) },
-  { title: "Total p50", number: true, cell: (row) => span(row.total_ms.p50) },
-  { title: "Total p95", number: true, cell: (row) => span(row.total_ms.p95) },
-  { title: "Total p99", number: true, cell: (row) => span(row.total_ms.p99) },
+  { title: "Target", cell: (row) => <span class="mono">{`${row.provider}/${row.model}`}</span>, value: (row) => `${row.provider}/${row.model}` },
+  { title: "Tries", number: true, cell: (row) => <a href={`/logs?provider=${encodeURIComponent(row.provider)}&model=${encodeURIComponent(row.model)}`}>{count(total(row))}</a>, value: total },
+  { title: "Not ok", number: true, cell: (row) => count(total(row) - (row.outcomes.ok ?? 0)), value: (row) => total(row) - (row.outcomes.ok ?? 0) },
+  { title: "First token p50", number: true, cell: (row) => span(row.ttft_ms.p50), value: (row) => row.ttft_ms.p50 },
+  { title: "First token p95", number: true, cell: (row) => span(row.ttft_ms.p95), value: (row) => row.ttft_ms.p95 },
+  { title: "First token p99", number: true, cell: (row) => span(row.ttft_ms.p99), value: (row) => row.ttft_ms.p99 },
+  { title: "Total p50", number: true, cell: (row) => span(row.total_ms.p50), value: (row) => row.total_ms.p50 },
+  { title: "Total p95", number: true, cell: (row) => span(row.total_ms.p95), value: (row) => row.total_ms.p95 },
+  { title: "Total p99", number: true, cell: (row) => span(row.total_ms.p99), value: (row) => row.total_ms.p99 },
 ];
 
 type Origin = Pool & { wire: string; origin: string };
 
 const POOL: Column<Origin>[] = [
-  { title: "Origin", cell: (row) => <span class="mono">{row.origin}</span> },
+  { title: "Origin", cell: (row) => <span class="mono">{row.origin}</span>, value: (row) => row.origin },
   { title: "Wire", cell: (row) => row.wire },
   { title: "Busy", number: true, cell: (row) => row.busy },
   { title: "Idle", number: true, cell: (row) => row.idle ?? "–" },
@@ -116,10 +116,10 @@ function HealthPage() {
               {data.draining && <Badge tone="warn">shutting down</Badge>}
               <Process of={data} />
               <Card title="Latency since the start" wide>
-                {data.latency.length ? <Table label="Latency" rows={data.latency} columns={LATENCY} rowKey={(row) => `${row.provider}/${row.model}`} /> : <p class="empty">No request has been sent since the start.</p>}
+                {data.latency.length ? <Table label="Latency" rows={data.latency} columns={LATENCY} file="omniroute-latency" rowKey={(row) => `${row.provider}/${row.model}`} /> : <p class="empty">No request has been sent since the start.</p>}
               </Card>
               <Card title="Connections to upstreams" wide>
-                {origins.length ? <Table label="Connections" rows={origins} columns={POOL} rowKey={(row) => `${row.wire} ${row.origin}`} /> : <p class="empty">No connection is open.</p>}
+                {origins.length ? <Table label="Connections" rows={origins} columns={POOL} file="omniroute-connections" rowKey={(row) => `${row.wire} ${row.origin}`} /> : <p class="empty">No connection is open.</p>}
               </Card>
               <Store of={data} />
             </>

@@ -10,6 +10,7 @@ import { Outcome } from "../../ui/outcome";
 import { Card, Figure, Loaded, PageHead } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { Attention } from "./attention";
+import { Running } from "./running";
 import { Speed } from "./speed";
 
 const midnight = () => Math.floor(new Date().setHours(0, 0, 0, 0) / 1000);
@@ -43,8 +44,8 @@ function Today() {
             <Figure label="Requests today" value={count(sum.requests)} note={sum.attempts > sum.requests ? `${sum.attempts} tries` : undefined} href={`/logs?since=${since}`} />
             <Figure label="Tokens in" value={count(sum.input_tokens)} note={sum.input_tokens ? `${percent(sum.cached_tokens / sum.input_tokens)} from the prompt cache` : undefined} />
             <Figure label="Tokens out" value={count(sum.output_tokens)} />
-            <Figure label="Billed" value={money(sum.cost_usd)} note={sum.unpriced ? `${sum.unpriced} of unknown price` : undefined} />
-            <Figure label="Covered by plans" value={money(sum.shadow_cost_usd)} note="list price of what cost nothing" />
+            <Figure label="Billed" value={money(sum.cost_usd)} note={sum.unpriced ? `${sum.unpriced} of unknown price` : undefined} href="/costs" />
+            <Figure label="Covered by plans" value={money(sum.shadow_cost_usd)} note="list price of what cost nothing" href="/costs" />
             <Figure label="Failed tries" value={count(sum.errors)} href={`/logs?since=${since}&outcome=error`} />
           </div>
         )
@@ -82,13 +83,13 @@ function Endpoint() {
 }
 
 const COLUMNS: Column<Try>[] = [
-  { title: "When", cell: (row) => <Time at={row.started_at} ago /> },
-  { title: "Model", cell: (row) => <span class="mono">{`${row.provider}/${row.model}`}</span> },
-  { title: "Result", cell: (row) => <Outcome of={row} /> },
-  { title: "First token", number: true, cell: (row) => span(row.ttft_ms) },
-  { title: "Total", number: true, cell: (row) => span(row.total_ms) },
-  { title: "In", number: true, cell: (row) => count(row.input_tokens) },
-  { title: "Out", number: true, cell: (row) => count(row.output_tokens) },
+  { title: "When", cell: (row) => <Time at={row.started_at} ago />, value: (row) => new Date(row.started_at * 1000).toISOString() },
+  { title: "Model", cell: (row) => <span class="mono">{`${row.provider}/${row.model}`}</span>, value: (row) => `${row.provider}/${row.model}` },
+  { title: "Result", cell: (row) => <Outcome of={row} />, value: (row) => row.outcome },
+  { title: "First token", number: true, cell: (row) => span(row.ttft_ms), value: (row) => row.ttft_ms },
+  { title: "Total", number: true, cell: (row) => span(row.total_ms), value: (row) => row.total_ms },
+  { title: "In", number: true, cell: (row) => count(row.input_tokens), value: (row) => row.input_tokens },
+  { title: "Out", number: true, cell: (row) => count(row.output_tokens), value: (row) => row.output_tokens },
 ];
 
 function Recent() {
@@ -96,7 +97,7 @@ function Recent() {
   return (
     <Card title="Latest requests" wide actions={<a href="/logs">All</a>}>
       <Loaded of={recent} isEmpty={({ data }) => data.length === 0} empty={<p>No request has come yet. Try the curl line above.</p>}>
-        {({ data }) => <Table label="Latest requests" rows={data} columns={COLUMNS} rowKey={(row) => String(row.id)} />}
+        {({ data }) => <Table label="Latest requests" rows={data} columns={COLUMNS} file="omniroute-latest" rowKey={(row) => String(row.id)} />}
       </Loaded>
     </Card>
   );
@@ -112,6 +113,7 @@ function Home() {
         <Attention />
         <Speed />
       </div>
+      <Running />
       <Endpoint />
       <Recent />
     </>

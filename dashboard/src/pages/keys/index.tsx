@@ -82,11 +82,11 @@ function Keys() {
   };
   const columns: Column<Key>[] = [
     { title: "Name", cell: (row) => row.name },
-    { title: "Key", cell: (row) => <span class="mono">{row.hint ?? "–"}</span> },
+    { title: "Key", cell: (row) => <span class="mono">{row.hint ?? "–"}</span>, value: (row) => row.hint },
     { title: "May use", cell: (row) => [...row.models, ...row.providers.map((p) => `${p}/*`)].join(", ") || "everything" },
-    { title: "State", cell: (row) => <Badge tone={row.state === "active" ? "good" : "warn"}>{row.state}</Badge> },
-    { title: "Last used", cell: (row) => <Time at={row.last_used_at} ago /> },
-    { title: "Expires", cell: (row) => (row.expires_at === null ? "never" : <Time at={row.expires_at} />) },
+    { title: "State", cell: (row) => <Badge tone={row.state === "active" ? "good" : "warn"}>{row.state}</Badge>, value: (row) => row.state },
+    { title: "Last used", cell: (row) => <Time at={row.last_used_at} ago />, value: (row) => row.last_used_at },
+    { title: "Expires", cell: (row) => (row.expires_at === null ? "never" : <Time at={row.expires_at} />), value: (row) => row.expires_at },
     {
       title: "",
       cell: (row) =>
@@ -111,7 +111,7 @@ function Keys() {
       </PageHead>
       <Card wide>
         <Loaded of={keys} isEmpty={({ data }) => data.length === 0} empty={<p>There is no key. Programs on this machine need none; others do.</p>}>
-          {({ data }) => <Table label="API keys" rows={data} columns={columns} rowKey={(row) => row.id} />}
+          {({ data }) => <Table label="API keys" rows={data} columns={columns} file="omniroute-keys" rowKey={(row) => row.id} />}
         </Loaded>
       </Card>
       {creating && (

@@ -9,6 +9,7 @@ import { count, money, span } from "../../ui/format";
 import { Outcome } from "../../ui/outcome";
 import { Card, Loaded, PageHead } from "../../ui/states";
 import { type Column, Export, Table } from "../../ui/table";
+import { Capture } from "./capture";
 import { Request } from "./request";
 
 /** `onOpen` shows the request with all its tries. */
@@ -77,6 +78,7 @@ function Logs() {
     <>
       <PageHead title="Logs" about="One row for each try. Several rows of one request mean that it fell back.">
         <Toggle label="Live" checked={live} onToggle={setLive} />
+        <Capture />
         {tries.data && <Export name="omniroute-requests" rows={tries.data.data} columns={columns(setOpen)} />}
       </PageHead>
       <Card wide>

@@ -5,6 +5,7 @@ import { Copy, Dialog, Time } from "../../ui/basics";
 import { bytes, count, money, span } from "../../ui/format";
 import { Outcome } from "../../ui/outcome";
 import { Loaded } from "../../ui/states";
+import { Payload } from "./payload";
 
 const STAGES = [
   ["queued", "queued"],
@@ -92,6 +93,7 @@ export function Request({ id, onClose }: { id: string; onClose: () => void }) {
           );
         }}
       </Loaded>
+      <Payload id={id} />
     </Dialog>
   );
 }

@@ -26,7 +26,7 @@ function Nodes() {
     { title: "Name", cell: (row) => row.name || row.prefix },
     { title: "Models as", cell: (row) => <code>{row.prefix}/…</code> },
     { title: "Speaks", cell: (row) => FORMATS.find(([format]) => format === row.format)?.[1] ?? row.format },
-    { title: "Base URL", cell: (row) => <span class="mono">{row.base_url}</span> },
+    { title: "Base URL", cell: (row) => <span class="mono">{row.base_url}</span>, value: (row) => row.base_url },
     { title: "Models", cell: (row) => (row.models.includes("*") ? "any" : row.models.join(", ")) },
     { title: "Tier", cell: (row) => TIERS[row.tier] },
     { title: "Key", cell: (row) => (row.has_secret ? <Badge tone="good">set</Badge> : <span class="quiet">none</span>) },
@@ -74,7 +74,7 @@ function Nodes() {
                   <div class="filters">
                     <TextField label="Search" type="search" value={search} onText={setSearch} />
                   </div>
-                  {found.length ? <Table label="Custom nodes" rows={found} columns={columns} rowKey={(row) => row.id} /> : <p class="empty">No node is called that.</p>}
+                  {found.length ? <Table label="Custom nodes" rows={found} columns={columns} file="omniroute-nodes" rowKey={(row) => row.id} /> : <p class="empty">No node is called that.</p>}
                 </>
               );
             }}

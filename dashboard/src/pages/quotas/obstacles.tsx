@@ -19,11 +19,11 @@ export function Obstacles() {
     state.reload();
   };
   const cooldowns: Column<Cooldown>[] = [
-    { title: "Account", cell: (row) => <a href={`/providers/${encodeURIComponent(row.id)}`}>{row.name ?? row.id}</a> },
+    { title: "Account", cell: (row) => <a href={`/providers/${encodeURIComponent(row.id)}`}>{row.name ?? row.id}</a>, value: (row) => row.name ?? row.id },
     { title: "Provider", cell: (row) => row.provider ?? "" },
-    { title: "Model", cell: (row) => (row.model ? <span class="mono">{row.model}</span> : "all") },
+    { title: "Model", cell: (row) => (row.model ? <span class="mono">{row.model}</span> : "all"), value: (row) => row.model },
     { title: "Because", cell: (row) => row.reason.replaceAll("_", " ") },
-    { title: "Ends", cell: (row) => (row.until === null ? "when you reset it" : <Time at={row.until} ago />) },
+    { title: "Ends", cell: (row) => (row.until === null ? "when you reset it" : <Time at={row.until} ago />), value: (row) => row.until },
     {
       title: "",
       cell: (row) => (
@@ -60,19 +60,19 @@ export function Obstacles() {
             {data.cooldowns.length > 0 && (
               <>
                 <h3>Cooldowns</h3>
-                <Table label="Cooldowns" rows={data.cooldowns} columns={cooldowns} rowKey={(row) => `${row.id} ${row.model ?? ""}`} />
+                <Table label="Cooldowns" rows={data.cooldowns} columns={cooldowns} file="omniroute-cooldowns" rowKey={(row) => `${row.id} ${row.model ?? ""}`} />
               </>
             )}
             {data.breakers.length > 0 && (
               <>
                 <h3>Breakers</h3>
-                <Table label="Breakers" rows={data.breakers} columns={breakers} rowKey={(row) => row.provider} />
+                <Table label="Breakers" rows={data.breakers} columns={breakers} file="omniroute-breakers" rowKey={(row) => row.provider} />
               </>
             )}
             {data.queue.length > 0 && (
               <>
                 <h3>Waiting in line</h3>
-                <Table label="Waiting lines" rows={data.queue} columns={lines} rowKey={(row) => row.id} />
+                <Table label="Waiting lines" rows={data.queue} columns={lines} file="omniroute-lines" rowKey={(row) => row.id} />
               </>
             )}
           </div>

@@ -11,12 +11,12 @@ import { type Column, Table } from "../../ui/table";
 import { Request } from "../logs/request";
 
 const AGENTS: Column<Totals>[] = [
-  { title: "Agent", cell: (row) => row.group ?? <span class="quiet">the main one</span> },
-  { title: "Requests", number: true, cell: (row) => count(row.requests) },
-  { title: "In", number: true, cell: (row) => count(row.input_tokens) },
-  { title: "From the cache", number: true, cell: (row) => (row.input_tokens ? percent(row.cached_tokens / row.input_tokens) : "–") },
-  { title: "Out", number: true, cell: (row) => count(row.output_tokens) },
-  { title: "Billed", number: true, cell: (row) => money(row.cost_usd) },
+  { title: "Agent", cell: (row) => row.group ?? <span class="quiet">the main one</span>, value: (row) => row.group },
+  { title: "Requests", number: true, cell: (row) => count(row.requests), value: (row) => row.requests },
+  { title: "In", number: true, cell: (row) => count(row.input_tokens), value: (row) => row.input_tokens },
+  { title: "From the cache", number: true, cell: (row) => (row.input_tokens ? percent(row.cached_tokens / row.input_tokens) : "–"), value: (row) => row.cached_tokens },
+  { title: "Out", number: true, cell: (row) => count(row.output_tokens), value: (row) => row.output_tokens },
+  { title: "Billed", number: true, cell: (row) => money(row.cost_usd), value: (row) => row.cost_usd },
 ];
 
 function columns(onOpen: (one: Try) => void): Column<Try>[] {
@@ -28,15 +28,16 @@ function columns(onOpen: (one: Try) => void): Column<Try>[] {
           <Time at={row.started_at} />
         </button>
       ),
+      value: (row) => new Date(row.started_at * 1000).toISOString(),
     },
     { title: "Agent", cell: (row) => row.agent_id ?? "" },
-    { title: "Model", cell: (row) => <span class="mono">{`${row.provider}/${row.model}`}</span> },
-    { title: "Result", cell: (row) => <Outcome of={row} /> },
-    { title: "First token", number: true, cell: (row) => span(row.ttft_ms) },
-    { title: "In", number: true, cell: (row) => count(row.input_tokens) },
-    { title: "From the cache", number: true, cell: (row) => (row.input_tokens ? percent(row.cached_tokens / row.input_tokens) : "–") },
-    { title: "Out", number: true, cell: (row) => count(row.output_tokens) },
-    { title: "Cost", number: true, cell: (row) => money(row.cost_usd) },
+    { title: "Model", cell: (row) => <span class="mono">{`${row.provider}/${row.model}`}</span>, value: (row) => `${row.provider}/${row.model}` },
+    { title: "Result", cell: (row) => <Outcome of={row} />, value: (row) => row.outcome },
+    { title: "First token", number: true, cell: (row) => span(row.ttft_ms), value: (row) => row.ttft_ms },
+    { title: "In", number: true, cell: (row) => count(row.input_tokens), value: (row) => row.input_tokens },
+    { title: "From the cache", number: true, cell: (row) => (row.input_tokens ? percent(row.cached_tokens / row.input_tokens) : "–"), value: (row) => row.cached_tokens },
+    { title: "Out", number: true, cell: (row) => count(row.output_tokens), value: (row) => row.output_tokens },
+    { title: "Cost", number: true, cell: (row) => money(row.cost_usd), value: (row) => row.cost_usd },
   ];
 }
 
@@ -73,14 +74,14 @@ export function SessionPage({ params }: { params: Record<string, string> }) {
       </Loaded>
       {named.length > 0 && agents.data && (
         <Card title="Agents" wide>
-          <Table label="Agents" rows={agents.data.data} columns={AGENTS} rowKey={(row) => row.group ?? ""} />
+          <Table label="Agents" rows={agents.data.data} columns={AGENTS} file="omniroute-agents" rowKey={(row) => row.group ?? ""} />
         </Card>
       )}
       <Card title="Requests" wide actions={named.length > 0 && <SelectField label="Agent" value={agent} onText={setAgent} options={[["", "All"], ...named.map((name) => [name, name] as const)]} />}>
         <Loaded of={tries} isEmpty={({ data }) => data.length === 0} empty={<p>No request of this session is in the ledger.</p>}>
           {({ data, next_cursor: next }) => (
             <>
-              <Table label="Requests" rows={data} columns={columns(setOpen)} rowKey={(row) => String(row.id)} />
+              <Table label="Requests" rows={data} columns={columns(setOpen)} file="omniroute-session" rowKey={(row) => String(row.id)} />
               <div class="row">
                 {cursor && <Button onClick={() => setCursor("")}>Newest</Button>}
                 {next && <Button onClick={() => setCursor(next)}>Older</Button>}

@@ -139,6 +139,8 @@ def _provider(request: AdminRequest, provider: Provider) -> dict[str, Any]:
                 "name": a.name,
                 "priority": a.priority,
                 "tier": a.tier or provider.tier,
+                "own_tier": a.tier,
+                "editable": a.source == "database",
                 "models": list(a.limits.models),
             }
             for a in snapshot.accounts.get(provider.id, ())

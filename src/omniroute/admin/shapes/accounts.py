@@ -128,12 +128,15 @@ class DeletedModel(Shape):
 
 
 class RoutedAccount(Shape):
-    """An account where its provider's routing is looked at; ``tier`` is the one in force, empty ``models`` mean all."""
+    """An account where its provider's routing is looked at; ``tier`` is the one in force, ``own_tier`` what was said of this
+    account (null: the provider's), empty ``models`` mean all; ``editable``: it is in the store."""
 
     id: str
     name: str
     priority: int
     tier: Tier
+    own_tier: Tier | None
+    editable: bool
     models: list[str]
 
 
