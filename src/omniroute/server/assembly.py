@@ -86,6 +86,7 @@ def build_snapshot(
         accounts += environment_accounts(merged, environ, lambda p: p.format in formats and auth.usable(p.auth))
     accounts = [account for account in accounts if _within_terms(merged, account, stored.acknowledged)]
     accounts += builtin_accounts(merged)
+    accounts = [_with_allowances(merged, account) for account in accounts]
     accounts = [msgspec.structs.replace(account, label=_label(account.id, label_key)) for account in accounts]
     snapshot = Snapshot(
         catalogue=merged,
@@ -103,6 +104,15 @@ def _within_terms(catalogue: Catalogue, account: Account, acknowledged: Mapping[
     """Whoever writes an account into the config file knows what they do; every other one waits until the terms are read."""
     provider = catalogue.by_id(account.provider)
     return provider is None or account.source == "file" or is_acknowledged(provider, acknowledged)
+
+
+def _with_allowances(catalogue: Catalogue, account: Account) -> Account:
+    """What the provider is said to give is counted where the operator says nothing else."""
+    provider = catalogue.by_id(account.provider)
+    given = provider.quota.allowances if provider is not None and provider.quota is not None else ()
+    if not given or account.limits.allowances:
+        return account
+    return msgspec.structs.replace(account, limits=msgspec.structs.replace(account.limits, allowances=given))
 
 
 def _label(account_id: str, key: bytes) -> str:

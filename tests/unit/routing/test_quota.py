@@ -134,3 +134,22 @@ def test_an_allowance_must_make_sense(wrong: dict[str, Any]) -> None:
 def test_limits_must_make_sense(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be positive|reserve must be"):
         AccountLimits(**wrong)
+
+
+def test_what_a_provider_is_said_to_give_orders_but_never_refuses() -> None:
+    soft = Allowance(limit=2, soft=True)
+    windows: tuple[Window, ...] = ()
+    for _ in range(5):
+        windows = counted(windows, (soft,), "m", NOW, requests=1)
+    (window,) = windows
+    assert (window.used_units, window.limit) == (5, 2)
+    assert not window.exhausted(NOW), "only the provider refuses"
+    assert window.used > 0.99
+
+
+def test_what_a_provider_is_said_to_give_is_not_counted_where_it_reports() -> None:
+    soft, own = Allowance(limit=2, soft=True), Allowance(limit=2)
+    told = Window(name="daily", model="m", used=0.1, source="endpoint", seen_at=NOW)
+    assert counted((told,), (soft,), "m", NOW, requests=1) == (told,)
+    assert len(counted((told,), (own,), "m", NOW, requests=1)) == 2, "the operator's own limit is another matter"
+    assert len(counted((told,), (soft,), "m", NOW + 3600, requests=1)) == 2, "an old report is a guess too"
