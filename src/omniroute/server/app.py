@@ -150,6 +150,7 @@ class OmniRoute:
             status=self._status,
             metrics=self.observing.page,
             health=self.health,
+            forget_answers=self.gateway.idempotency.clear,
             logins=self.sign_ins.logins,
             quotas=self.sign_ins.quotas,
             lines=self.gateway.dispatch.lines.describe,
