@@ -14,7 +14,8 @@ VARIABLE = "CHROME_BIN"
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 _ARGUMENTS = (
     "--disable-quic",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # what a page would fetch from elsewhere fails here already
+    # What a page would fetch from elsewhere fails here already; a sign-in comes back to localhost by name.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     "--font-render-hinting=none",
 )
 

@@ -29,8 +29,7 @@ _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;place-items:center;min-height:100vh;"
     "color-scheme:light dark;background:Canvas;color:CanvasText}main{max-width:34rem;padding:2rem}h1{font-size:1.5rem}"
 )
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
+_CLOSING = "setTimeout(()=>window.close(),900)"  # does nothing in a window that no page opened
 _log = structlog.get_logger("omniroute.server")
 
 
@@ -191,16 +190,25 @@ def _taken(place: _Place, error: OSError) -> PortTaken:
 
 
 def _page(status: int, title: str, text: str) -> bytes:
-    """A whole answer. Nothing on it can run or load anything, and nobody is told the address with the code in it."""
+    """A whole answer. Nothing else on it can run or load, and nobody is told the address with the code in it."""
+    closing = f"<script>{_CLOSING}</script>" if status == 200 else ""
     body = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{title} · OmniRoute</title><style>{_STYLE}</style></head>"
-        f"<body><main><h1>{title}</h1><p>{html.escape(text)}</p></main></body></html>"
+        f"<body><main><h1>{title}</h1><p>{html.escape(text)}</p></main>{closing}</body></html>"
     ).encode()
     reason = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}.get(status, "Error")
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{_hash(_STYLE)}'; script-src 'sha256-{_hash(_CLOSING)}'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
     head = (
         f"HTTP/1.1 {status} {reason}\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {len(body)}\r\n"
-        f"content-security-policy: {_POLICY}\r\n"
+        f"content-security-policy: {policy}\r\n"
         "referrer-policy: no-referrer\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

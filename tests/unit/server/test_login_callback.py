@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import re
 import socket
 from collections.abc import AsyncIterator
 
@@ -65,13 +68,15 @@ async def test_the_browser_comes_back_by_either_address(listener: CallbackListen
     assert "Provider &amp; Co" in answer.text
 
 
-async def test_the_page_can_run_nothing_and_tells_nobody_its_address(listener: CallbackListener) -> None:
+async def test_the_page_can_only_close_itself_and_tells_nobody_its_address(listener: CallbackListener) -> None:
     port = await listener.open("p", "P", port=None, path=PATH)
     answer = await ask(port, f"{PATH}?code=secret-code&state=s")
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cache-control"] == "no-store"
-    assert "script" not in answer.text
+    script = re.findall(r"<script>(.*?)</script>", answer.text)
+    assert [f"'sha256-{sha256(text)}'" in answer.headers["content-security-policy"] for text in script] == [True]
+    assert "window.close" in script[0]
     assert "secret-code" not in answer.text
 
 
@@ -81,6 +86,7 @@ async def test_a_refusal_is_said_without_what_was_brought(listener: CallbackList
     answer = await ask(port, f"{PATH}?error=access_denied&state=s")
     assert answer.status_code == 400
     assert "Not signed in" in answer.text
+    assert "<script" not in answer.text  # what went wrong stays to be read
     assert "&lt;b&gt;is&lt;/b&gt;" in answer.text
     assert "sk-abcdefghij" not in answer.text
 
@@ -186,6 +192,10 @@ async def test_stopping_drops_pages_in_the_making(waiting: Waiting) -> None:
     await listener.stop()
     with pytest.raises(httpx.HTTPError):
         await coming
+
+
+def sha256(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _has_six() -> bool:

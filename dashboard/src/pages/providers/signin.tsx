@@ -30,7 +30,7 @@ export function SignIn({ provider, onKey, onClose, onDone }: SignInProps) {
   const [agreed, setAgreed] = useState(provider.terms === null || provider.acknowledged);
   const [options, setOptions] = useState<Record<string, string>>({});
   const [session, setSession] = useState<LoginSession | null>(null);
-  const [popup, setPopup] = useState<Window | null>(null);
+  const [blocked, setBlocked] = useState(false);
   const [taking, setTaking] = useState(false);
   const [problem, setProblem] = useState("");
   const path = `/api/oauth/${encodeURIComponent(provider.provider)}`;
@@ -44,10 +44,11 @@ export function SignIn({ provider, onKey, onClose, onDone }: SignInProps) {
     try {
       const begun = await post<LoginSession>(method === "device" ? `${path}/device-code` : `${path}/authorize`, { options: given, ...(method !== "device" && { method }) });
       if (opened && begun.url) {
+        // From here on neither window reaches the other; the last page closes itself.
         opened.opener = null;
         opened.location.href = begun.url;
       }
-      setPopup(opened);
+      setBlocked(opened === null);
       setSession(begun);
     } catch (error) {
       opened?.close();
@@ -55,20 +56,11 @@ export function SignIn({ provider, onKey, onClose, onDone }: SignInProps) {
       if (!(error instanceof ApiError)) throw error;
     }
   };
-  const restart = () => {
-    popup?.close();
-    setSession(null);
-    setPopup(null);
-  };
-  const done = (accountId: string) => {
-    popup?.close();
-    onDone(accountId);
-  };
 
   let body;
   if (!agreed) body = <Terms provider={provider} path={path} onAgree={() => setAgreed(true)} onClose={onClose} />;
-  else if (taking) body = <TakeOver provider={provider} path={path} onBack={() => setTaking(false)} onDone={done} />;
-  else if (session) body = <Waiting key={session.id} session={session} path={path} popup={popup} onAgain={restart} onClose={onClose} onDone={done} />;
+  else if (taking) body = <TakeOver provider={provider} path={path} onBack={() => setTaking(false)} onDone={onDone} />;
+  else if (session) body = <Waiting key={session.id} session={session} path={path} blocked={blocked} onAgain={() => setSession(null)} onClose={onClose} onDone={onDone} />;
   else body = <Choice provider={provider} options={options} onOption={(name, value) => setOptions({ ...options, [name]: value })} onBegin={begin} onKey={onKey} />;
   return (
     <Dialog title={`Sign in at ${provider.name}`} onClose={onClose}>

@@ -10,14 +10,15 @@ const GLANCE = 1000;
 interface WaitingProps {
   session: LoginSession;
   path: string;
-  popup: Window | null;
+  /** The browser let no window open. */
+  blocked: boolean;
   onAgain: () => void;
   onClose: () => void;
   onDone: (accountId: string) => void;
 }
 
 /** A sign-in that a person finishes elsewhere. Leaving gives it up. */
-export function Waiting({ session, path, popup, onAgain, onClose, onDone }: WaitingProps) {
+export function Waiting({ session, path, blocked, onAgain, onClose, onDone }: WaitingProps) {
   const [status, setStatus] = useState<LoginStatus | null>(null);
   const over = useRef(false);
   const tell = useRef(onDone);
@@ -68,7 +69,7 @@ export function Waiting({ session, path, popup, onAgain, onClose, onDone }: Wait
     );
   return (
     <>
-      {session.method === "device" ? <Code session={session} /> : <Address session={session} blocked={popup === null} />}
+      {session.method === "device" ? <Code session={session} /> : <Address session={session} blocked={blocked} />}
       {session.method === "paste" && <Paste session={session} path={path} onDone={finish} />}
       {session.method === "browser" && (
         <details>
