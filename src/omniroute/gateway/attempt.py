@@ -87,7 +87,7 @@ class Try:
             self.translated.body,
             context.snapshot.settings,
             model=self.attempt.target.profile.model,
-            path="chat" if self.upstream.name == provider.format else f"chat_{self.upstream.name}",
+            path=context.path or ("chat" if self.upstream.name == provider.format else f"chat_{self.upstream.name}"),
             stream=self.translated.stream,
             client_headers=context.exchange.forwardable(self.upstream.forward_headers) if same else [],
             default_headers=self.upstream.default_headers,
@@ -262,6 +262,10 @@ class Try:
     # -- finished answers ------------------------------------------------------------------------------------------
 
     def _finish(self, body: bytes) -> Deliver:
+        if self.context.path is not None:  # an answer of another kind than this format's
+            self._refuse_error(body)
+            self.report.answered(passes(body, self.upstream)[1], "stop")
+            return partial(self._send, body)
         if self._passes():
             certain, usage = passes(body, self.upstream)
             if certain:

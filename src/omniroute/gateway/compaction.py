@@ -1,4 +1,6 @@
-"""Requests for compaction where the provider cannot compact: its model is asked for a summary, which becomes such an answer."""
+"""Requests for compaction: to a provider that compacts itself as they are; of any other one the model is asked for a summary,
+which becomes such an answer.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,16 @@ from omniroute._fast.envelope import scan
 from omniroute.gateway.context import Context
 from omniroute.gateway.conversations import Conversations, Remembering
 from omniroute.gateway.egress import JSON_TYPE
+from omniroute.routing.resolve import Target
 from omniroute.translation.format import History
+
+COMPACT = "compact"
+"""The provider's path that compacts."""
+
+
+def compacts_itself(targets: Sequence[Target], dialect: str) -> bool:
+    """Whoever may be asked compacts in that dialect."""
+    return all(target.format == dialect and COMPACT in target.provider.paths for target in targets)
 
 
 def compact(context: Context, history: History, conversations: Conversations, *, alone: bool) -> None:

@@ -77,7 +77,8 @@ class Context:
     says why to nothing. ``committed``: something of an answer has been sent, so that no other try may follow. ``session`` is the
     name by which routing knows the conversation; ``beat`` keeps the client of a silent stream patient. ``attempt`` is the last
     try, ``queued`` the seconds spent in line and in pauses, ``upstream`` measures what is waited for others. ``own`` is set where
-    the client is signed in by itself; ``guest``: the request in the list of those under way.
+    the client is signed in by itself; ``guest``: the request in the list of those under way; ``path``: where not a chat is to be
+    asked for, the key of the provider's path that is.
     """
 
     __slots__ = (
@@ -102,6 +103,7 @@ class Context:
         "model",
         "ops",
         "own",
+        "path",
         "queued",
         "received",
         "session",
@@ -149,6 +151,7 @@ class Context:
         self.ops: Ops = None
         self.files: dict[str, File | str] = {}
         self.own: Own | None = None
+        self.path: str | None = None
         self.guest: Guest | None = None
         self._request: ChatRequest | None = None
         self._estimate: int | None = None

@@ -175,6 +175,10 @@ class Dispatch:
             return resolution.root.target
         return self.foresee(context).target
 
+    def targets(self, context: Context) -> tuple[Target, ...]:
+        """Everybody who may be asked. Raises ModelNotFound, Forbidden."""
+        return resolve(context.snapshot, context.model, context.grant).targets
+
     def choose(self, snapshot: Snapshot, model: str) -> Target:
         """Likewise, of a request of which only its model is known."""
         resolution = resolve(snapshot, model)

@@ -70,4 +70,6 @@ class Preparation:
             ops[:] = [op for op in ops if op.pointer != "/n"]
         if strict and ops:
             refuse_losses(ops, target.name)
+        if context.path is not None and upstream.history is not None:
+            translated = replace(translated, body=upstream.history.bare(translated.body), stream=False)
         return Prepared(translated, self.reasoning.watch(context, target, upstream), ops)

@@ -15,6 +15,7 @@ from omniroute.core.registry import Registry
 from omniroute.gateway import ollama_models
 from omniroute.gateway.addresses import AddressGate, AddressRules
 from omniroute.gateway.attendance import Attendance, Guest
+from omniroute.gateway.compaction import COMPACT, compacts_itself
 from omniroute.gateway.compaction import compact as ask_summary
 from omniroute.gateway.context import Context
 from omniroute.gateway.conversations import Conversations, Remembering, resume
@@ -85,6 +86,7 @@ class Gateway:
             presence=self.presence,
             pipeline=self.pipeline,
             own=self.own,
+            attendance=self.attendance,
             addresses=self._addresses,
             resume=self._resume,
         )
@@ -219,7 +221,7 @@ class Gateway:
 
     async def _go_on_with(self, exchange: Exchange, format: Format, *, one: Express) -> None:
         try:
-            await self.pipeline.run(one.context, one)
+            await one.guest.run(partial(self.pipeline.run, begun=one), one.context)
         except (RequestError, Fault) as error:
             if exchange.started:
                 raise
@@ -231,6 +233,9 @@ class Gateway:
         """Take up an earlier response, and keep this one for a later request where the client lets us."""
         native = self.dispatch.target(context).format == context.format.name
         resume(context, history, self.conversations, native=native and not compact)
+        if compact and compacts_itself(self.dispatch.targets(context), context.format.name):
+            context.path, context.stream = COMPACT, False
+            return
         if compact or (not native and history.triggered(context.envelope.body)):
             ask_summary(context, history, self.conversations, alone=compact)
             return
