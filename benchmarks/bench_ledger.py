@@ -20,6 +20,7 @@ from omniroute.catalog.reference import Reference
 from omniroute.core.ids import SystemClock, new_id
 from omniroute.gateway.report import Report
 from omniroute.ir.response import Usage
+from omniroute.routing.plan import FIRST_CHOICE
 from omniroute.server import ledger
 from omniroute.storage.db import Database
 from omniroute.storage.usage import UsageRepository
@@ -36,7 +37,10 @@ def _tries(count: int) -> list[Report]:
     provider = next(p for p in catalogue.providers if any(m.price.basis == "list" for m in p.models))
     model = next(m for m in provider.models if m.price.basis == "list")
     attempt: Any = SimpleNamespace(
-        target=SimpleNamespace(provider=provider, model=model.id), account=SimpleNamespace(id=new_id("acc")), combo=None
+        target=SimpleNamespace(provider=provider, model=model.id),
+        account=SimpleNamespace(id=new_id("acc")),
+        combo=None,
+        reason=FIRST_CHOICE,
     )
     snapshot = SimpleNamespace(settings=SimpleNamespace(enable_request_logs=False), catalogue=catalogue)
     clock = SystemClock()

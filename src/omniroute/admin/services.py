@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from omniroute.admin.accounting import Accounting
 from omniroute.admin.attempts import Attempts
 from omniroute.admin.events import Events, signs
 from omniroute.admin.hosts import HostPolicy
@@ -56,7 +57,8 @@ def request_id_of(request: Request) -> str:
 class AdminServices:
     """``reload`` rebuilds and swaps the snapshot; it is awaited after every acknowledged write.
 
-    ``host``/``port`` are what the server listens on; ``status()`` is the live state of the process
+    ``accounting`` knows prices, budgets, captures and requests under way. ``host``/``port`` are what the server listens on;
+    ``status()`` is the live state of the process
     (uptime, requests in flight, …) as JSON-ready members; ``explain(format, body, model)`` tells what translation
     makes of a request; ``metrics(accept)`` is the content type and the text of the metrics page. ``health`` is what routing has
     learned, ``lines()`` who waits for which account, ``logins`` how people sign in at providers, ``quotas`` who asks providers
@@ -69,6 +71,7 @@ class AdminServices:
     nodes: NodeRepository
     models: ModelRepository
     routing: RoutingStore
+    accounting: Accounting
     setting_store: SettingRepository
     password: PasswordStore
     audit: AuditRepository

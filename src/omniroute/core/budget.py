@@ -9,6 +9,7 @@ import msgspec
 from omniroute.core.zone import Period
 
 Action = Literal["warn", "block"]
+State = Literal["ok", "warning", "exceeded"]
 ACTIONS: tuple[Action, ...] = ("warn", "block")
 
 
@@ -27,3 +28,18 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     warn_at: float
     created_at: float
     updated_at: float
+
+
+class BudgetFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a budget stands in its present window, ``start`` to ``end`` in unix seconds. ``open_*`` is reserved for requests
+    under way; ``share`` is of the nearer limit, what is reserved included; ``refused``: requests, in this window and process."""
+
+    start: float
+    end: float
+    usd: float
+    tokens: int
+    open_usd: float
+    open_tokens: int
+    share: float
+    state: State
+    refused: int

@@ -8,11 +8,11 @@ alone. What was used is kept by the quarter of an hour, so that a budget of any 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 
-from omniroute.core.budget import Budget
+from omniroute.core.budget import Budget, BudgetFigures, State
 from omniroute.core.errors import PaymentRequired, RequestError, TooManyRequests
 from omniroute.core.ids import Clock
 from omniroute.core.ledger import LedgerRow
@@ -24,8 +24,6 @@ _OPEN_RETRY = 2.0
 _USUAL_OUTPUT = 500.0
 _MOST_OUTPUT = 200_000
 log = structlog.get_logger("omniroute.budgets")
-
-State = Literal["ok", "warning", "exceeded"]
 
 
 class Meter:
@@ -39,7 +37,7 @@ class Meter:
         self.usd = self.open_usd = 0.0
         self.tokens = self.open_tokens = 0
         self.refused = 0
-        self._told: State = "ok"
+        self._told = "ok"
 
     def share(self, *, reserved: bool = True) -> float:
         """Of the limit that is nearer, how much is used."""
@@ -67,6 +65,19 @@ class Meter:
         if start != self.start:
             self._told, self.refused = "ok", 0
         self.start, self.end, self.usd, self.tokens = start, end, usd, tokens
+
+    def figures(self) -> BudgetFigures:
+        return BudgetFigures(
+            start=self.start,
+            end=self.end,
+            usd=self.usd,
+            tokens=self.tokens,
+            open_usd=self.open_usd,
+            open_tokens=self.open_tokens,
+            share=self.share(),
+            state=self.state(),
+            refused=self.refused,
+        )
 
     def words(self) -> str:
         """``monthly 83% of 50.00 USD``; of two limits the nearer one."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from omniroute.admin import accounting as admin
 from omniroute.core.ledger import LedgerRow
 from omniroute.core.zone import Zone
 from omniroute.gateway.attendance import Attendance
@@ -15,6 +16,7 @@ from omniroute.server.capture_writer import CaptureWriter
 from omniroute.server.installation import Installation
 from omniroute.server.ledger import Ledger
 from omniroute.server.retention import Retention
+from omniroute.server.running import running_requests
 from omniroute.storage.budgets import BudgetRepository
 from omniroute.storage.captures import CaptureRepository
 from omniroute.storage.prices import PriceVersion
@@ -59,6 +61,19 @@ class Accounting:
         self.ledger.close()
         await self.writer.close()
         await self._installation.priced.list.stop()
+
+    def admin(self) -> admin.Accounting:
+        """What the admin API is given of it."""
+        return admin.Accounting(
+            prices=self.prices,
+            budgets=self.budgets,
+            captures=self.captures,
+            book=lambda: self._installation.priced.book,
+            listed=self._installation.priced.list.ready,
+            figures=lambda: {meter.budget.id: meter.figures() for meter in self.attendance.spending.meters()},
+            running=lambda: running_requests(self.attendance, self.ledger, self._installation.clock),
+            cancel=self.attendance.cancel,
+        )
 
     async def configure(self) -> None:
         """Budgets, captures and settings as they are stored now."""

@@ -137,6 +137,7 @@ class OmniRoute:
             nodes=installation.nodes,
             models=installation.models,
             routing=installation.routing,
+            accounting=self.accounting.admin(),
             setting_store=installation.setting_store,
             password=installation.password,
             audit=installation.audit,

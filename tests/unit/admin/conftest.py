@@ -40,6 +40,7 @@ from omniroute.storage import (
     Vault,
     digest_key,
 )
+from running.accounted import Accounted
 from running.described import Described
 
 # Every answer any of these tests gets is held against the API's description of itself.
@@ -115,6 +116,7 @@ class World:
     clock: FakeClock
     db: Database
     vault: Vault
+    accounted: Accounted
     tests: dict[str, TestResult] = field(default_factory=dict)
     shutdowns: int = 0
     transport: Any = None
@@ -172,6 +174,7 @@ async def _world(
     )
     catalogue = Catalogue((ALPHA, REGION, FUTURE, BUILTIN))
     from_file, file_keys = _from_file(file, catalogue)
+    accounted = Accounted(db, vault, clock)
     box: list[Snapshot] = []
     made: list[World] = []
 
@@ -199,6 +202,7 @@ async def _world(
             version=1,
         )
         box[:] = [snapshot]
+        await accounted.configure(snapshot)
 
     async def test_account(account_id: str) -> TestResult:
         return made[0].tests[account_id]
@@ -213,6 +217,7 @@ async def _world(
         nodes=nodes,
         models=models,
         routing=routing,
+        accounting=accounted.admin(),
         setting_store=store,
         password=PasswordStore(db, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
         audit=AuditRepository(db),
@@ -234,7 +239,7 @@ async def _world(
         config_file="/etc/omniroute.toml" if file else None,
         environ=environ,
     )
-    made.append(World(services, clock, db, vault))
+    made.append(World(services, clock, db, vault, accounted))
     made[0].transport = build_admin(services)
     return made[0]
 

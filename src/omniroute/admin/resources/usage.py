@@ -11,7 +11,9 @@ from omniroute.admin.routes import Route
 from omniroute.admin.shapes.basis import Listing
 from omniroute.core.errors import BadRequest
 from omniroute.core.ledger import LedgerRow
+from omniroute.core.zone import Zone
 from omniroute.storage.usage import FILTERS, UsageTotals
+from omniroute.storage.usage_reports import UTC
 
 _OWN = frozenset({"since", "until", "limit", "cursor", "group_by"})
 
@@ -44,9 +46,10 @@ class HistoryQuery(UsageFilters, kw_only=True):
 
 
 class TotalsQuery(UsageFilters, kw_only=True):
-    """``group_by``: a filter, ``day`` or ``hour`` (UTC)."""
+    """``group_by``: a filter, ``day`` or ``hour``, in UTC or (``tz``) in the setting ``time_zone``."""
 
     group_by: str | None = None
+    tz: bool = False
 
 
 async def read_history(request: AdminRequest) -> Answer:
@@ -57,26 +60,28 @@ async def read_history(request: AdminRequest) -> Answer:
         until=request.number("until"),
         limit=request.integer("limit", 100, minimum=1, maximum=1000),
         cursor=request.query.get("cursor"),
-        filters=_filters(request),
+        filters=filters_of(request),
     )
     return listing([msgspec.structs.asdict(row) for row in page.rows], page.cursor)
 
 
 async def read_totals(request: AdminRequest) -> Answer:
-    """Sums, ``?group_by`` a filter field, ``day`` or ``hour`` (UTC)."""
+    """Sums, ``?group_by`` a filter field, ``day`` or ``hour``, of UTC or with ``?tz=true`` of the setting ``time_zone``."""
     totals = await request.services.usage.totals(
         since=request.number("since"),
         until=request.number("until"),
         group_by=request.query.get("group_by"),
-        filters=_filters(request),
+        filters=filters_of(request, frozenset({"tz"})),
+        zone=Zone(request.services.settings().time_zone) if request.flag("tz") else UTC,
     )
     return listing([msgspec.structs.asdict(row) for row in totals])
 
 
-def _filters(request: AdminRequest) -> dict[str, Any]:
+def filters_of(request: AdminRequest, own: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The filters in the query. BadRequest for a word that is neither one, nor about the page, nor the caller's ``own``."""
     found: dict[str, Any] = {}
     for name, value in request.query.items():
-        if name in _OWN:
+        if name in _OWN or name in own:
             continue
         if name not in FILTERS:
             raise BadRequest(f"cannot filter by {name!r}; known: {', '.join(FILTERS)}", param=name)
