@@ -58,6 +58,45 @@ export interface Acknowledged {
   acknowledged: boolean;
 }
 
+/** A request under way. `model` is what was asked for; provider, upstream model and account are those of the last try, null before the first. Figures are so far, tokens and cost estimated. */
+export interface ActiveRequest {
+  request_id: string;
+  started_at: number;
+  seconds: number;
+  model: string;
+  stream: boolean;
+  client_format: string;
+  key_id: string | null;
+  session_id: string | null;
+  agent_id: string | null;
+  state: "queued" | "streaming" | "waiting";
+  provider: string | null;
+  upstream_model: string | null;
+  account_id: string | null;
+  combo: string | null;
+  attempts: number;
+  bytes_out: number;
+  input_tokens: number;
+  output_tokens: number;
+  cost_usd: number | null;
+  cancelling: boolean;
+}
+
+/** What one agent of a conversation did; null: who began it. `turns` newest first. */
+export interface Agent {
+  agent_id: string | null;
+  requests: number;
+  tries: number;
+  errors: number;
+  input_tokens: number;
+  cached_tokens: number;
+  output_tokens: number;
+  cost_usd: number;
+  shadow_cost_usd: number;
+  models: string[];
+  turns: Turn[];
+}
+
 /** Another name for a model or a combo. */
 export interface AliasEntry {
   alias: string;
@@ -93,6 +132,11 @@ export interface Allowance {
   soft: boolean;
 }
 
+export interface Amount {
+  usd: number;
+  tokens: number;
+}
+
 /** One change. `actor`: who (`admin`, `cli`, `system`); `action`: `key.create` and so on; `target`: the id. */
 export interface AuditRow {
   id: number;
@@ -122,6 +166,46 @@ export interface Breaker {
   threshold: number | null;
 }
 
+/** What is given is changed; null takes a limit away. */
+export interface BudgetChange {
+  usd?: number | null;
+  tokens?: number | null;
+  action?: "block" | "warn";
+  warn_at?: number;
+}
+
+/** A budget of one key (`key_id` null: of all together) and where it stands. `reserved`: by requests under way; `share` of the nearer limit; `refused` in this window since the start. */
+export interface BudgetView {
+  id: string;
+  key_id: string | null;
+  key_name: string | null;
+  period: "daily" | "monthly" | "weekly";
+  usd: number | null;
+  tokens: number | null;
+  action: "block" | "warn";
+  warn_at: number;
+  created_at: number;
+  updated_at: number;
+  window: Window;
+  used: Amount;
+  reserved: Amount;
+  share: number;
+  state: "exceeded" | "ok" | "warning";
+  refused: number;
+}
+
+/** `key_id` null: all keys together. `usd`, `tokens` or both; `warn_at` is a share. The words `keyId` and `limit` (USD) of version 1 are understood too. */
+export interface BudgetsBudgetBody {
+  period?: "daily" | "day" | "month" | "monthly" | "week" | "weekly";
+  key_id?: string | null;
+  usd?: number | null;
+  tokens?: number | null;
+  action?: "block" | "warn";
+  warn_at?: number;
+  keyId?: string | null;
+  limit?: number | null;
+}
+
 /** Answers kept for equal requests; `bytes` they take, `replayed`: how often one was given again. */
 export interface CacheState {
   answers: number;
@@ -133,6 +217,33 @@ export interface CacheState {
 export interface Cancelled {
   id: string;
   cancelled: boolean;
+}
+
+export interface CancelledRequest {
+  request_id: string;
+  cancelled: number;
+}
+
+/** The rules in force, and what is stored. */
+export interface CaptureState {
+  data: CaptureView[];
+  stored: Stored;
+  next_cursor: string | null;
+}
+
+/** Whose requests are captured (`key_id` null: everybody's), until when (null: until it is switched off). */
+export interface CaptureView {
+  key_id: string | null;
+  key_name: string | null;
+  until: number | null;
+  created_at: number;
+  actor: string;
+}
+
+export interface CapturedTry {
+  attempt: number;
+  upstream_request: UpstreamRequest;
+  upstream_answer: UpstreamAnswer | null;
 }
 
 /** A model, `id` as clients ask for it. `context` and `output` in tokens, prices in USD per million tokens; null: not known. */
@@ -161,6 +272,24 @@ export interface ChainEntry {
   source: "builtin" | "file" | "stored";
   read_only: boolean;
   problems: string[];
+}
+
+export interface ClientAnswer {
+  status: number;
+  headers: string[][];
+  body: string;
+  bytes: number;
+  truncated: boolean;
+}
+
+/** `bytes` is the whole size of the body, `truncated`: not all of it was kept. */
+export interface ClientRequest {
+  method: string;
+  path: string;
+  headers: string[][];
+  body: string;
+  bytes: number;
+  truncated: boolean;
 }
 
 /** Several models behind one name. `strategy` null means the setting's; `timeout` in seconds to the first token; `proxy`: outbound proxy of its calls, or `direct`; `problems` are sentences about steps that lead nowhere. */
@@ -342,6 +471,14 @@ export interface Health {
   memory: Memory;
   idempotency: Remembered;
   latency: Latency[];
+}
+
+/** Seven days from Monday of 24 hours each. */
+export interface Heat {
+  time_zone: string;
+  requests: number[][];
+  tokens: number[][];
+  cost_usd: number[][];
 }
 
 /** A sign-in of another program on this machine. `source` names it when importing; `label`: whose it is. */
@@ -560,6 +697,15 @@ export interface LoginStatus {
   next_poll_at: number | null;
 }
 
+/** USD per million tokens of a request whose input is longer than `above` tokens. */
+export interface LongPrice {
+  above: number;
+  input: number;
+  output: number;
+  cached: number | null;
+  cache_write: number | null;
+}
+
 export interface LoopLag {
   p50_ms: number | null;
   p99_ms: number | null;
@@ -569,6 +715,23 @@ export interface LoopLag {
 
 export interface Memory {
   rss_bytes: number | null;
+}
+
+/** USD per million tokens; null: not known, or (`cached`, `cache_write`) as `input`. `basis`: `equivalent` = a plan pays, this is what it would have cost. `long_context` is the first of `tiers`. `version` is what rows of the ledger carry. */
+export interface ModelPrice {
+  provider: string;
+  model: string;
+  input: number | null;
+  output: number | null;
+  cached: number | null;
+  cache_write: number | null;
+  long_context: LongPrice | null;
+  tiers: LongPrice[];
+  basis: "equivalent" | "list" | "unknown";
+  source: "catalogue" | "custom" | "genai-prices" | "none" | "override";
+  version: string | null;
+  override: boolean;
+  updated_at: number | null;
 }
 
 export interface NamedAccount {
@@ -678,6 +841,16 @@ export interface PasswordChanged {
   expires_in?: number;
 }
 
+/** One captured request in its four stages, without secrets. */
+export interface Payload {
+  request_id: string;
+  at: number;
+  key_id: string | null;
+  client_request: ClientRequest;
+  tries: CapturedTry[];
+  client_answer: ClientAnswer | null;
+}
+
 /** Milliseconds; null: nothing was measured. */
 export interface Percentiles {
   p50: number | null;
@@ -690,6 +863,27 @@ export interface Pool {
   open: number;
   idle: number | null;
   busy: number;
+}
+
+/** Prices of requests whose input is longer than `above` tokens. */
+export interface PricingLongBody {
+  above: number;
+  input: number;
+  output: number;
+  cached?: number | null;
+  cache_write?: number | null;
+}
+
+/** `provider` is an id or prefix; prices in USD per million tokens. `cached` and `cache_write` null: as `input`. `basis` null: as the tier of the provider says. */
+export interface PricingPriceBody {
+  provider: string;
+  model: string;
+  input: number;
+  output: number;
+  cached?: number | null;
+  cache_write?: number | null;
+  long_context?: PricingLongBody | null;
+  basis?: "equivalent" | "list" | null;
 }
 
 /** `code` is for programs, `message` a sentence for people; `param`: what of the request it is about; `request_id` finds it in the log. */
@@ -917,6 +1111,24 @@ export interface Remembered {
   replayed: number;
 }
 
+export interface Removed {
+  removed: number;
+}
+
+/** All tries of a request, oldest first; whether its payload was captured, and whether it is under way. */
+export interface RequestDetail {
+  request_id: string;
+  tries: LedgerRow[];
+  captured: boolean;
+  active: boolean;
+}
+
+/** `key_id` null: everybody's requests; `seconds` null: until it is switched off. */
+export interface RequestsCaptureBody {
+  key_id?: string | null;
+  seconds?: number | null;
+}
+
 /** `unlocked`: how many things were held against `scope`. */
 export interface Reset {
   scope: string;
@@ -1002,6 +1214,54 @@ export interface Row {
   until: number | null;
 }
 
+/** One group over time: a number for each bucket. */
+export interface Series {
+  group: string | null;
+  requests: number[];
+  errors: number[];
+  input_tokens: number[];
+  cached_tokens: number[];
+  output_tokens: number[];
+  cost_usd: number[];
+  shadow_cost_usd: number[];
+}
+
+/** A conversation. `cache_hit`: the share of its input that was read from the cache. */
+export interface Session {
+  session_id: string;
+  key_id: string | null;
+  first_at: number;
+  last_at: number;
+  requests: number;
+  tries: number;
+  errors: number;
+  input_tokens: number;
+  cached_tokens: number;
+  written_tokens: number;
+  output_tokens: number;
+  cost_usd: number;
+  shadow_cost_usd: number;
+  cache_hit: number;
+}
+
+export interface SessionDetail {
+  session_id: string;
+  key_id: string | null;
+  first_at: number;
+  last_at: number;
+  requests: number;
+  tries: number;
+  errors: number;
+  input_tokens: number;
+  cached_tokens: number;
+  written_tokens: number;
+  output_tokens: number;
+  cost_usd: number;
+  shadow_cost_usd: number;
+  cache_hit: number;
+  agents: Agent[];
+}
+
 /** Logged in; the cookie lasts `expires_in` seconds. */
 export interface SessionOpened {
   authenticated: boolean;
@@ -1053,6 +1313,11 @@ export interface Step {
 
 export interface Stopping {
   stopping: boolean;
+}
+
+export interface Stored {
+  count: number;
+  bytes: number;
 }
 
 /** A way to put candidates in order. `affine`: conversations stay where their prompt cache is warm. */
@@ -1135,6 +1400,19 @@ export interface TranslatorExplainRequest {
   model?: string | null;
 }
 
+export interface Turn {
+  request_id: string;
+  started_at: number;
+  provider: string;
+  model: string;
+  outcome: string;
+  input_tokens: number;
+  cached_tokens: number;
+  output_tokens: number;
+  cost_usd: number | null;
+  total_ms: number;
+}
+
 /** A model that an account cannot be asked for at the moment. */
 export interface UnavailableModel {
   provider: string | null;
@@ -1156,6 +1434,33 @@ export interface Unlocked {
   unlocked: number;
 }
 
+/** `error`: what broke it off; `status` null: nothing was answered. */
+export interface UpstreamAnswer {
+  status: number | null;
+  headers: string[][];
+  body: string;
+  bytes: number;
+  truncated: boolean;
+  error: string | null;
+}
+
+export interface UpstreamRequest {
+  method: string;
+  url: string;
+  headers: string[][];
+  body: string;
+  bytes: number;
+  truncated: boolean;
+}
+
+/** Sums over time: `buckets` are their beginnings in unix seconds; one number for each in every list. */
+export interface UsageSeries {
+  step: "day" | "hour";
+  time_zone: string;
+  buckets: number[];
+  series: Series[];
+}
+
 /** Sums over one group of settled tries. `requests` counts requests whose first try is among them, so that groups add up to the whole; `attempts` rows, `unpriced` rows of unknown price, `errors` all that did not end well. */
 export interface UsageTotals {
   group: string | null;
@@ -1175,12 +1480,34 @@ export interface UsageTotals {
   hedges: number;
 }
 
+/** What rows of one price version were charged by. */
+export interface UsedPrice {
+  version: string;
+  provider: string;
+  model: string;
+  source: string;
+  basis: string;
+  input: number | null;
+  output: number | null;
+  cached: number | null;
+  cache_write: number | null;
+  long_context: LongPrice | null;
+  tiers: LongPrice[];
+  first_used_at: number;
+}
+
 /** A conversation that stays with an account while its prompt cache is warm. */
 export interface WarmSession {
   session: string;
   provider: string;
   account: NamedAccount;
   until: number;
+}
+
+/** Unix seconds; it begins anew at `end`. */
+export interface Window {
+  start: number;
+  end: number;
 }
 
 /** One way to the upstreams. */

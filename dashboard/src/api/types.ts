@@ -1,5 +1,5 @@
 // Shapes of the admin API by the names that the pages use. They come from its description; see schema.ts.
-import type { Account, AccountLimits, AccountTest, Field, LedgerRow, UsageTotals, Allowance as WholeAllowance } from "./schema";
+import type { Account, AccountLimits, AccountTest, BudgetView, ClientAnswer, ClientRequest, Field, LedgerRow, ModelPrice, UpstreamAnswer, UpstreamRequest, UsageTotals, Allowance as WholeAllowance } from "./schema";
 
 export type * from "./schema";
 
@@ -10,6 +10,10 @@ export type TestResult = AccountTest;
 export type Try = LedgerRow;
 export type Totals = UsageTotals;
 export type StrategyField = Field;
+export type Price = ModelPrice;
+export type Budget = BudgetView;
+/** A part of a captured request that was sent or came. */
+export type Stage = ClientRequest | UpstreamRequest | UpstreamAnswer | ClientAnswer;
 /** As it may be given: what is left out has its default. */
 export type Allowance = Pick<WholeAllowance, "limit"> & Partial<WholeAllowance>;
 

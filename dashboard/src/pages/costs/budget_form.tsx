@@ -1,8 +1,7 @@
 import { useState } from "preact/hooks";
-import type { Budget } from "../../api/accounting";
 import { type Listing, patch, post } from "../../api/client";
 import { useResource } from "../../api/resource";
-import type { Key } from "../../api/types";
+import type { Budget, Key } from "../../api/types";
 import { Button, Dialog, SelectField, TextField } from "../../ui/basics";
 import { FormProblem, useSubmit } from "../../ui/submit";
 import { toast } from "../../ui/toasts";

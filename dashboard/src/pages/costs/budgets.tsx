@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { Budget } from "../../api/accounting";
+import type { Budget } from "../../api/types";
 import { type Listing, remove } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { Badge, Button } from "../../ui/basics";

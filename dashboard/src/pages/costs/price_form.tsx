@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { Price } from "../../api/accounting";
+import type { Price } from "../../api/types";
 import { put } from "../../api/client";
 import { Button, Dialog, SelectField, TextField } from "../../ui/basics";
 import { FormProblem, useSubmit } from "../../ui/submit";

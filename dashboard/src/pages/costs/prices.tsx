@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { useFilter } from "../../app/router";
-import type { Price } from "../../api/accounting";
+import type { Price } from "../../api/types";
 import { type Listing, remove, withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { Badge, Button, SelectField, TextField, Time } from "../../ui/basics";

@@ -1,4 +1,4 @@
-import type { Running as Row } from "../../api/accounting";
+import type { ActiveRequest as Row } from "../../api/types";
 import { ApiError, type Listing, post } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { Badge, Button } from "../../ui/basics";

@@ -1,8 +1,7 @@
 import { useState } from "preact/hooks";
-import type { CaptureRule, Captures } from "../../api/accounting";
 import { type Listing, put, remove } from "../../api/client";
 import { useResource } from "../../api/resource";
-import type { Key } from "../../api/types";
+import type { CaptureState, CaptureView, Key } from "../../api/types";
 import { Badge, Button, Dialog, SelectField, Time } from "../../ui/basics";
 import { bytes, plural } from "../../ui/format";
 import { Loaded } from "../../ui/states";
@@ -16,9 +15,9 @@ const LASTS = [
   ["", "Until it is switched off"],
 ] as const;
 
-const whose = (rule: CaptureRule) => (rule.key_id === null ? "Every request" : `Requests of ${rule.key_name ?? rule.key_id}`);
+const whose = (rule: CaptureView) => (rule.key_id === null ? "Every request" : `Requests of ${rule.key_name ?? rule.key_id}`);
 
-function Settings({ of, onClose }: { of: ReturnType<typeof useResource<Captures>>; onClose: () => void }) {
+function Settings({ of, onClose }: { of: ReturnType<typeof useResource<CaptureState>>; onClose: () => void }) {
   const keys = useResource<Listing<Key>>("/api/keys");
   const [key, setKey] = useState("");
   const [seconds, setSeconds] = useState("900");
@@ -27,7 +26,7 @@ function Settings({ of, onClose }: { of: ReturnType<typeof useResource<Captures>
     toast("Payloads are captured from now on.");
     of.reload();
   });
-  const stop = async (rule: CaptureRule) => {
+  const stop = async (rule: CaptureView) => {
     await remove(`/api/capture?key_id=${encodeURIComponent(rule.key_id ?? "")}`);
     toast("No longer captured.");
     of.reload();
@@ -85,7 +84,7 @@ function Settings({ of, onClose }: { of: ReturnType<typeof useResource<Captures>
 
 /** Whether payloads are captured now, and changing that. */
 export function Capture() {
-  const captures = useResource<Captures>("/api/capture", 30_000);
+  const captures = useResource<CaptureState>("/api/capture", 30_000);
   const [open, setOpen] = useState(false);
   const on = captures.data !== undefined && captures.data.data.length > 0;
   return (

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { Message, Payload as Stages } from "../../api/accounting";
+import type { RequestDetail, Stage as Message, Payload as Stages } from "../../api/types";
 import { useResource } from "../../api/resource";
 import { Badge, Button, Copy } from "../../ui/basics";
 import { bytes } from "../../ui/format";
@@ -21,14 +21,14 @@ function Stage({ title, message }: { title: string; message: Message | null }) {
         <strong>{title}</strong> <span class="quiet">nothing came</span>
       </p>
     );
-  const line = message.method ? `${message.method} ${message.url ?? message.path ?? ""}` : message.status !== undefined ? String(message.status) : "";
+  const line = "status" in message ? String(message.status ?? "") : `${message.method} ${"url" in message ? message.url : message.path}`;
   const text = readable(message.body);
   return (
     <details class="stage">
       <summary>
         <strong>{title}</strong> <span class="mono">{line}</span> <span class="quiet">{bytes(message.bytes)}</span> {message.truncated && <Badge tone="warn">cut short</Badge>}
       </summary>
-      {message.error && <p class="error">{message.error}</p>}
+      {"error" in message && message.error && <p class="error">{message.error}</p>}
       <dl class="facts">
         {message.headers.flatMap(([name, value], at) => [
           <dt key={`name ${at}`} class="mono">
@@ -49,7 +49,7 @@ function Stage({ title, message }: { title: string; message: Message | null }) {
 
 /** The four stages of a request that was captured; asked for only when somebody wants to read them. */
 export function Payload({ id }: { id: string }) {
-  const about = useResource<{ captured: boolean }>(`/api/usage/requests/${encodeURIComponent(id)}`);
+  const about = useResource<RequestDetail>(`/api/usage/requests/${encodeURIComponent(id)}`);
   const [wanted, setWanted] = useState(false);
   const payload = useResource<Stages>(wanted ? `/api/usage/requests/${encodeURIComponent(id)}/payload` : null);
   if (!about.data?.captured) return null;
