@@ -23,6 +23,7 @@ from omniroute.gateway.counting import count_tokens
 from omniroute.gateway.dispatch import Dispatch
 from omniroute.gateway.egress import JSON_TYPE, send_error
 from omniroute.gateway.express import Express
+from omniroute.gateway.fitting import fitted
 from omniroute.gateway.ingress import admit, confine
 from omniroute.gateway.lanes import Lanes
 from omniroute.gateway.models import SHAPES, list_models, one_model, spoken
@@ -32,7 +33,7 @@ from omniroute.gateway.policy import Digest, authenticate
 from omniroute.gateway.ports import Exchange, Recorder
 from omniroute.gateway.steps.idempotency import Idempotency
 from omniroute.gateway.steps.system_prompt import put_system_prompts
-from omniroute.gateway.steps.warmups import answered_here
+from omniroute.gateway.steps.warmups import HEADER, answered_here
 from omniroute.gateway.visit import Gate, Presence, Visit
 from omniroute.gateway.vocabularies import Vocabularies
 from omniroute.routing.health import Health
@@ -280,15 +281,17 @@ class Gateway:
             context = await admit(exchange, format, self._snapshot(), self._digest, self._clock, visit, model=model, stream=False)
             if format.history is not None:
                 resume(context, format.history, self.conversations, native=False)
+            own = self.own.recognised(context)
             if not format.model_in_url:  # there the counted request may stand inside of another
                 put_system_prompts(context)
-            attempt = self.dispatch.foresee(context)
+            attempt = own.attempt if own is not None else fitted(context, self.dispatch.foresee(context))
             upstream = self.formats[attempt.target.format]
             transport = self._transport_for(attempt.target.provider.carrier)
-            body = await count_tokens(context, upstream, attempt, transport, self._executor, self._vocabularies)
+            body = await count_tokens(context, upstream, attempt, transport, self._executor, self._vocabularies, own)
         finally:
             visit.close()
-        await exchange.respond(200, [JSON_TYPE], body)
+        here = [(HEADER, "count_tokens")] if context.snapshot.settings.local_warmups else []
+        await exchange.respond(200, [JSON_TYPE, *here], body)
 
     async def _guard(
         self, exchange: Exchange, format: Format, work: Callable[[Exchange, Format], Awaitable[None]], *, listed: bool = False
