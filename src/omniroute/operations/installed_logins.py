@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
@@ -17,6 +15,7 @@ from omniroute.catalog.oauth import LoginFile, System
 from omniroute.catalog.schema import Provider
 from omniroute.core import json
 from omniroute.core.errors import Conflict, NotFound, RequestError
+from omniroute.storage.item_table import read_items
 
 _MAX_JSON = 1024 * 1024
 _VARIABLE = re.compile(r"\{([A-Za-z_]+)\}")
@@ -199,28 +198,8 @@ def _picked(whole: Any, fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def _from_sqlite(file: LoginFile, path: Path) -> dict[str, str]:
-    """Values of the ``ItemTable``. A program that has the file open is not disturbed: nothing is locked or written."""
-    if not path.is_file():
-        raise FileNotFoundError(path)
-    rows: dict[str, Any] = {}
-    for uri in _sqlite_uris(path):
-        try:
-            with closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as connection:
-                marks = ",".join("?" * len(file.fields))
-                query = f"SELECT key, value FROM ItemTable WHERE key IN ({marks})"  # noqa: S608 - marks are question marks
-                rows = dict(connection.execute(query, list(file.fields.values())))
-            break
-        except sqlite3.OperationalError:
-            if "immutable" in uri:
-                raise
+    rows = read_items(path, list(file.fields.values()))
     return {name: text for name, key in file.fields.items() if (text := _text(rows.get(key))) is not None}
-
-
-def _sqlite_uris(path: Path) -> Iterator[str]:
-    """Read only; where the journal's shared memory cannot be made for that, the file as it stands."""
-    name = quote(str(path))
-    yield f"file:{name}?mode=ro"
-    yield f"file:{name}?mode=ro&immutable=1"
 
 
 def _at(value: Any, pointer: str) -> Any:
