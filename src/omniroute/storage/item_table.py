@@ -11,8 +11,10 @@ from urllib.parse import quote
 
 
 def read_items(path: Path, keys: Sequence[str]) -> dict[str, Any]:
-    """The values of ``keys`` that are there, as text or bytes. A program that has the file open is not disturbed: nothing is locked
-    for longer than the reading, nothing written. FileNotFoundError, sqlite3.Error."""
+    """The values of ``keys`` that are there, as text or bytes. FileNotFoundError, sqlite3.Error.
+
+    A program that has the file open is not disturbed: nothing is locked for longer than the reading, nothing written.
+    """
     if not path.is_file():
         raise FileNotFoundError(path)
     rows: dict[str, Any] = {}
