@@ -1,24 +1,41 @@
 import type { Page } from "../../app/pages";
 import { useFilter } from "../../app/router";
-import type { Listing } from "../../api/client";
+import { type Listing, post } from "../../api/client";
 import { useResource } from "../../api/resource";
-import { Badge, SelectField, TextField } from "../../ui/basics";
+import { Badge, Button, SelectField, TextField } from "../../ui/basics";
 import { useNow } from "../../ui/clock";
 import { percent } from "../../ui/format";
 import { Loaded, PageHead } from "../../ui/states";
+import { toast } from "../../ui/toasts";
 import { WindowBar } from "./bar";
 import { Obstacles } from "./obstacles";
 import type { Quota } from "../../api/types";
 
-function Account({ quota, now }: { quota: Quota; now: number }) {
+function Account({ quota, now, changed }: { quota: Quota; now: number; changed: () => void }) {
+  const ask = async () => {
+    try {
+      await post("/api/quotas/refresh", { account_id: quota.id });
+      toast(`${quota.name}: the provider has told.`);
+    } finally {
+      changed();
+    }
+  };
   return (
     <article class="card stack">
       <header class="row spread">
         <h2>
           <a href={`/providers/${encodeURIComponent(quota.id)}`}>{quota.name}</a>
         </h2>
-        <span class="quiet">{quota.provider}</span>
+        <span class="row">
+          <span class="quiet">{quota.provider}</span>
+          {quota.question !== null && (
+            <Button aria-label={`Ask what is left of ${quota.name}`} onClick={ask}>
+              Ask now
+            </Button>
+          )}
+        </span>
       </header>
+      {quota.question?.problem && <p class="quiet">The last question was not answered: {quota.question.problem}</p>}
       {quota.reserve > 0 && <p class="quiet">{percent(quota.reserve)} of each window is kept in reserve.</p>}
       <ul class="stack windows">
         {quota.windows.map((window) => (
@@ -29,6 +46,7 @@ function Account({ quota, now }: { quota: Quota; now: number }) {
   );
 }
 
+const known = (quota: Quota) => quota.windows.length > 0 || quota.question !== null;
 const worst = (quota: Quota) => Math.max(0, ...quota.windows.map((window) => window.used));
 
 function Windows() {
@@ -52,7 +70,7 @@ function Windows() {
       </div>
       <Loaded
         of={quotas}
-        isEmpty={({ data }) => data.every((quota) => quota.windows.length === 0)}
+        isEmpty={({ data }) => !data.some(known)}
         empty={
           <div class="card">
             <p>No quota is known yet.</p>
@@ -63,10 +81,10 @@ function Windows() {
         {({ data }) => {
           const words = search.toLowerCase();
           const found = data
-            .filter((quota) => quota.windows.length > 0 && `${quota.name} ${quota.provider}`.toLowerCase().includes(words))
+            .filter((quota) => known(quota) && `${quota.name} ${quota.provider}`.toLowerCase().includes(words))
             .filter((quota) => show !== "short" || quota.windows.some((window) => window.state !== "open" || window.exhausts_at !== null))
             .sort((a, b) => worst(b) - worst(a));
-          const without = data.filter((quota) => quota.windows.length === 0).length;
+          const without = data.filter((quota) => !known(quota)).length;
           return (
             <>
               {found.length === 0 ? (
@@ -74,7 +92,7 @@ function Windows() {
               ) : (
                 <div class="grid settings">
                   {found.map((quota) => (
-                    <Account key={quota.id} quota={quota} now={now} />
+                    <Account key={quota.id} quota={quota} now={now} changed={quotas.reload} />
                   ))}
                 </div>
               )}
