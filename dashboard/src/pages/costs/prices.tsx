@@ -50,7 +50,7 @@ export function Prices() {
   const [search, setSearch] = useFilter("price");
   const [source, setSource] = useFilter("source");
   const [cursor, setCursor] = useFilter("cursor");
-  const prices = useResource<Listing<Price>>(withQuery("/api/pricing", { q: search, source, cursor, limit: 25 }));
+  const prices = useResource<Listing<Price>>(withQuery("/api/pricing", { q: search, source, cursor, limit: 12 }));
   const [edited, setEdited] = useState<Price | null>(null);
   const reset = async (price: Price) => {
     await remove(`/api/pricing/${encodeURIComponent(price.provider)}/${encodeURIComponent(price.model)}`);

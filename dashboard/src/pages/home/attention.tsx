@@ -1,7 +1,8 @@
 import type { Listing } from "../../api/client";
 import { useResource } from "../../api/resource";
-import type { Account, Quota, Resilience } from "../../api/types";
+import type { Account, Budget, Quota, Resilience } from "../../api/types";
 import { Badge, Time } from "../../ui/basics";
+import { percent } from "../../ui/format";
 import { AccountState } from "../../ui/outcome";
 import { Card, Loaded } from "../../ui/states";
 
@@ -10,6 +11,8 @@ export function Attention() {
   const accounts = useResource<Listing<Account>>("/api/providers", 30_000);
   const resilience = useResource<Resilience>("/api/resilience", { every: 10_000, on: ["health"] });
   const quotas = useResource<Listing<Quota>>("/api/quotas", { every: 30_000, on: ["quotas"], apart: 10_000 });
+  const budgets = useResource<Listing<Budget>>("/api/budgets", { every: 30_000, on: ["usage"], apart: 10_000 });
+  const spent = budgets.data?.data.filter((budget) => budget.state !== "ok") ?? [];
   const breakers = resilience.data?.breakers.filter((breaker) => breaker.state !== "closed") ?? [];
   const cooldowns = resilience.data?.cooldowns ?? [];
   const empty = quotas.data?.data.filter((quota) => quota.windows.some((window) => window.state === "exhausted")) ?? [];
@@ -19,7 +22,7 @@ export function Attention() {
         {({ data }) => {
           const troubled = data.filter((account) => account.enabled && account.state !== "connected");
           const alone = data.every((account) => account.source === "builtin");
-          if (troubled.length + breakers.length + cooldowns.length + empty.length === 0 && !alone) return <p class="quiet">Nothing. Every account is in order.</p>;
+          if (troubled.length + breakers.length + cooldowns.length + empty.length + spent.length === 0 && !alone) return <p class="quiet">Nothing. Every account is in order.</p>;
           return (
             <ul class="stack windows">
               {alone && (
@@ -42,6 +45,15 @@ export function Attention() {
                   <a href="/quotas">{cooldown.name ?? cooldown.id}</a> <Badge tone="warn">cooling down</Badge>{" "}
                   <span class="quiet">
                     {cooldown.model} {cooldown.until !== null && <Time at={cooldown.until} ago />}
+                  </span>
+                </li>
+              ))}
+              {spent.map((budget) => (
+                <li key={`budget ${budget.id}`}>
+                  <a href="/costs">{budget.key_id === null ? "Budget of all keys" : `Budget of ${budget.key_name ?? budget.key_id}`}</a>{" "}
+                  <Badge tone={budget.state === "exceeded" ? "bad" : "warn"}>{budget.state === "exceeded" ? "used up" : `${percent(budget.share)} used`}</Badge>{" "}
+                  <span class="quiet">
+                    starts over <Time at={budget.window.end} ago />
                   </span>
                 </li>
               ))}
