@@ -27,6 +27,11 @@ def watch_routing(metrics: Metrics, health: Health, lines: Callable[[], Mapping[
         lambda: _quotas(told()),
         help="Used share (0 to 1) of an account's quota, by window; the model where it counts for one only.",
     )
+    add(
+        "omniroute_quota_age_seconds",
+        lambda: _ages(told(), clock.now()),
+        help="Seconds since an account's quota was last told, by window and by who told: header, endpoint or counted.",
+    )
     add("omniroute_account_requests_in_flight", lambda: _in_flight(told()), help="Requests under way, by account.")
     add("omniroute_queue_waiting", lambda: _waiting(lines()), help="Requests that wait for a place, by account.")
 
@@ -51,6 +56,13 @@ def _quotas(told: Mapping[str, Any]) -> Iterator[Sample]:
     for account_id, state in sorted(told["accounts"].items()):
         for window in state["windows"]:
             yield Sample(window["used"], (("account", account_id), ("window", window["name"]), ("model", window["model"] or "")))
+
+
+def _ages(told: Mapping[str, Any], now: float) -> Iterator[Sample]:
+    for account_id, state in sorted(told["accounts"].items()):
+        for window in state["windows"]:
+            names = (("account", account_id), ("window", window["name"]), ("model", window["model"] or ""))
+            yield Sample(max(0.0, now - window["seen_at"]), (*names, ("source", window["source"])))
 
 
 def _in_flight(told: Mapping[str, Any]) -> Iterator[Sample]:
