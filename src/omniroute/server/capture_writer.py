@@ -26,6 +26,7 @@ class CaptureWriter:
         self._repository = repository
         self._waiting: deque[Recording] = deque()
         self._news = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self.dropped = 0
 
@@ -42,15 +43,19 @@ class CaptureWriter:
         self._news.set()
 
     async def flush(self) -> None:
-        """Store all that waits."""
-        while self._waiting:
-            recording = self._waiting.popleft()
-            try:
-                payload = await asyncio.to_thread(payload_of, recording)
-                await self._repository.add(recording.request_id, recording.at, recording.key_id, payload)
-            except StorageError as error:
-                self.dropped += 1
-                log.warning("captured request not stored", request=recording.request_id, reason=error.message)
+        """Returns when all that was taken before is stored, or cannot be."""
+        async with self._writing:
+            while self._waiting:
+                await self._store(self._waiting[0])
+                self._waiting.popleft()  # not before: what is cut short is stored by whoever closes
+
+    async def _store(self, recording: Recording) -> None:
+        try:
+            payload = await asyncio.to_thread(payload_of, recording)
+            await self._repository.add(recording.request_id, recording.at, recording.key_id, payload)
+        except StorageError as error:
+            self.dropped += 1
+            log.warning("captured request not stored", request=recording.request_id, reason=error.message)
 
     async def close(self) -> None:
         task, self._task = self._task, None

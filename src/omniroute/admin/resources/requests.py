@@ -59,10 +59,10 @@ async def read_request(request: AdminRequest) -> Answer:
     services = request.services
     rows = await services.usage.request(request_id)
     active = any(one.request_id == request_id for one in services.accounting.running())
-    if not rows and not active:
+    captured = await services.accounting.captures.has(request_id)
+    if not rows and not active and not captured:
         raise NotFound(f"no request {request_id!r} is known")
     tries = [msgspec.structs.asdict(row) for row in rows]
-    captured = await services.accounting.captures.has(request_id)
     return Answer({"request_id": request_id, "tries": tries, "captured": captured, "active": active})
 
 
