@@ -34,7 +34,7 @@ class Flows:
         self.dialect = dialect
         self.ledger = ledger
         self.url = ""
-        self.client_secret = "cs-" + secrets.token_urlsafe(16)
+        self.client_secret = f"cs-{secrets.token_urlsafe(16)}{secrets.randbelow(10)}"
         self.person = Person()
         self.refuses = False
         self.returned_state: str | None = None

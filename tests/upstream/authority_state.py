@@ -156,7 +156,7 @@ class Ledger:
 
     def secret(self, kind: str) -> str:
         """A fresh random credential, remembered so that a test can look for it where it must not be."""
-        value = f"{kind}-{self.provider}-{secrets.token_urlsafe(24)}"
+        value = f"{kind}-{self.provider}-{secrets.token_urlsafe(24)}{secrets.randbelow(10)}"
         self.issued.add(value)
         return value
 

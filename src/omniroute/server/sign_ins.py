@@ -63,6 +63,11 @@ class SignIns:
         await self.renewer.stop()
 
     async def _signed_in(self, account_id: str) -> None:
-        """What was held against the account was held against the login before."""
+        """What was held against the account was held against the login before. The audit log has every sign-in, also one that
+        ends while nobody asks."""
         await self._installation.reload()
         self._health.unlock(("account", account_id))
+        account = self._installation.account(account_id)
+        await self._installation.audit.append(
+            "sign-in", "login.done", account_id, {"provider": None if account is None else account.provider}
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,8 @@ _LASTS = ("expires_in", "expiresIn")
 _ENDS = ("expires_at", "expiresAt", "expiry_date", "expiry")
 _SHORTEST = 10.0  # seconds: an end that has already come is a clock that is wrong, not a token that is over
 _MILLISECONDS = 1e11
+_WORD = re.compile(r"[A-Za-z0-9_.-]{0,64}")
+_OPAQUE = re.compile(r"(?<![\w/:.?&=%-])[A-Za-z0-9_~+=|-][\w~+/=|.:-]{18,}")
 
 
 def holds_tokens(answer: Answer, oauth: OAuth) -> bool:
@@ -69,7 +72,14 @@ def error_of(answer: Answer) -> tuple[str, str]:
     if not code and kind:
         code = kind
     word = str(code or "").rpartition("#")[2].partition(":")[0]
-    return word, redact_text(str(said))[:300]
+    if not _WORD.fullmatch(word):  # some servers put a sentence where the code belongs
+        word, said = "", said or word
+    return word, _OPAQUE.sub(_hidden, redact_text(str(said)))[:300]
+
+
+def _hidden(found: re.Match[str]) -> str:
+    """A server may quote what it was sent: long runs with a digit could be a token or a code, whatever they look like."""
+    return "[redacted]" if any(sign.isdigit() for sign in found[0]) else found[0]
 
 
 def at(value: Any, pointer: str) -> str | None:
