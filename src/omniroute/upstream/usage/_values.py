@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omniroute.upstream import reset_time
 from omniroute.upstream.quota_headers import QuotaReading
 
 HOUR, DAY = 3600.0, 86400.0
-LENGTHS = {"5h": 5 * HOUR, "daily": DAY, "weekly": 7 * DAY, "monthly": 30 * DAY}
+LENGTHS: Mapping[str, float] = {"5h": 5 * HOUR, "daily": DAY, "weekly": 7 * DAY, "monthly": 30 * DAY}
 NEARLY = 0.999
 """The share of a window that is used up without anything being refused: what goes beyond is paid for, or free."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
