@@ -115,6 +115,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     sparse_end            Responses-format: the last event of a stream may lack the output
     stored_items          Responses-format: False = nothing is stored, so ids of items and references to items mean nothing
     cache_marks           most cache marks in a body that is passed on
+    answer_in             member of a finished answer's object that may hold it
     message_drop          Chat-format: fields of messages to leave out
     """
 
@@ -151,6 +152,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     sparse_end: bool | None = None
     stored_items: bool | None = None
     cache_marks: int | None = None
+    answer_in: str | None = None
     message_drop: tuple[str, ...] = ()
 
     def over(self, base: Quirks) -> Quirks:

@@ -60,6 +60,18 @@ def passes(body: bytes, format: Format) -> tuple[bool, Usage | None]:
     return True, how.read_usage(json.loads(raw)) if raw else None
 
 
+def unwrapped(body: bytes, member: str | None) -> bytes:
+    """The finished answer in that ``member`` of ``body``; ``body`` itself where there is none. Errors stay as they are."""
+    if member is None or b'"%b"' % member.encode() not in body:
+        return body
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return body
+    inner = value.get(member) if isinstance(value, dict) else None
+    return json.dumps(inner) if isinstance(inner, dict) and not value.get("error") else body
+
+
 def joined_answer(answers: Sequence[ChatResponse], client: Format, meta: StreamMeta) -> Answer:
     """Several answers as the choices of one, usage added up."""
     known = [answer.usage for answer in answers if answer.usage is not None]

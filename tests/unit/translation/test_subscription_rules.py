@@ -13,7 +13,7 @@ from omniroute.translation.format import StreamMeta, registry
 from omniroute.translation.formats.openai_responses.ending import FullEnding
 from omniroute.translation.ops import Op
 from omniroute.translation.request import Translated, translate_request
-from omniroute.translation.response import translate_answer
+from omniroute.translation.response import translate_answer, unwrapped
 
 FIRST = "Say who you are."
 MARK = {"type": "ephemeral"}
@@ -339,3 +339,22 @@ def test_any_other_ending_keeps_its_bytes(last: bytes) -> None:
     ending = FullEnding()
     assert ending.feed(b"".join([*STREAM, last])) == b"".join([*STREAM, last])
     assert ending.finish() == b""
+
+
+# -- wrapped answers ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "member", "expected"),
+    [
+        (b'{"success":true,"data":{"choices":[]}}', "data", b'{"choices":[]}'),
+        (b'{"choices":[{"data":1}]}', "data", b'{"choices":[{"data":1}]}'),
+        (b'{"success":false,"error":{"message":"x"},"data":{}}', "data", None),
+        (b'{"data":[1]}', "data", None),
+        (b'["data"]', "data", None),
+        (b'{"data', "data", None),
+        (b'{"data":{"choices":[]}}', None, None),
+    ],
+)
+def test_an_answer_is_taken_out_of_its_wrapper(body: bytes, member: str | None, expected: bytes | None) -> None:
+    assert unwrapped(body, member) == (body if expected is None else expected)
