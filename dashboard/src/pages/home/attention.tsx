@@ -32,7 +32,7 @@ export function Attention() {
               )}
               {troubled.map((account) => (
                 <li key={account.id}>
-                  <a href={`/providers/${encodeURIComponent(account.id)}`}>{account.name}</a> <AccountState of={account} /> <span class="quiet">{account.last_error}</span>
+                  <a href={`/providers/${encodeURIComponent(account.id)}`}>{account.name}</a> <AccountState of={account} /> <span class="quiet">{account.login?.problem ?? account.last_error}</span>
                 </li>
               ))}
               {breakers.map((breaker) => (
