@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from omniroute._fast.codec import Bridge
+from omniroute.core.errors import Fault, RequestError
 from omniroute.gateway.attempt import Try, is_decided, looks_like_stream
+from omniroute.gateway.attendance import Guest, stopped
 from omniroute.gateway.context import Context
 from omniroute.gateway.dispatch import Course
 from omniroute.gateway.egress import timing
@@ -42,7 +44,15 @@ class Express(Try):
     """One request. ``over``: everything it held has been given back."""
 
     def __init__(
-        self, lanes: Lanes, lane: Lane, context: Context, visit: Visit, repeat: Repeat, connection: Connection, exchange: Direct
+        self,
+        lanes: Lanes,
+        lane: Lane,
+        context: Context,
+        visit: Visit,
+        guest: Guest,
+        repeat: Repeat,
+        connection: Connection,
+        exchange: Direct,
     ) -> None:
         pipeline = lanes.pipeline
         self.context = context
@@ -67,11 +77,15 @@ class Express(Try):
         self._pushing: Pushing | None = None
         self._finishing: asyncio.Task[None] | None = None
         self._error: Exception | None = None
+        self._aborted = False
         self._waits = False
+        self.guest = guest
+        guest.stop = self._stop
         self.left_lane = False
         self.over = False
         context.attempts = 1
         self.report = Report(context, lane.attempt, lane.format.name, pipeline.clock)
+        self.report.connect_ms = 0.0  # one was open
         self.lease = self._dispatch.lease(lane.attempt)
 
     def begin(self, body: bytes) -> None:
@@ -84,6 +98,7 @@ class Express(Try):
         self._direct.flight = self
         if self._repeat.stream:
             self.heartbeat.begin(context)
+            self.translated = self._repeat.translated(body)
         self._lane.track.begin(connection, context.exchange.request_id.encode(), body, self._news)
         self._serial = connection.serial
 
@@ -135,7 +150,7 @@ class Express(Try):
         if not (looks_like_stream(reply, first) or self._looks_like_lines(first)):
             self._leave()
             return
-        hide = not self._repeat.include_usage
+        hide = not self.translated.include_usage
         bridge = bridge_for(context.format, self.upstream, self.meta(), hide_usage=hide)
         head = bridge.feed(first)
         if not is_decided(bridge) or bridge.error_status or not (bridge.useful or bridge.stopped):
@@ -165,13 +180,14 @@ class Express(Try):
         if self._connection.whole:
             self._ended(bridge)
 
-    def _ended(self, bridge: Bridge) -> None:
-        """A committed stream is at its end, well or not."""
+    def _ended(self, bridge: Bridge, fault: Fault | None = None) -> None:
+        """A committed stream is at its end, well or not; ``fault``: we end it."""
         if self._pushing is not None:
             self._pushing.stop()
         failure = self._connection.failure
         self._connection.finish(self._serial)
-        fault = None if failure is None else self._connection.fault(failure)
+        if fault is None and failure is not None:
+            fault = self._connection.fault(failure)
         self._close_stream(self._tail(bridge, fault))
 
     def _close_stream(self, tail: bytes) -> None:
@@ -194,11 +210,11 @@ class Express(Try):
 
     # -- how it ends ---------------------------------------------------------------------------------------------------
 
-    def _settle(self, *, aborted: bool = False) -> None:
+    def _settle(self) -> None:
         """Written down and known to routing; the places it took are free."""
         self.over = True
         pipeline = self._lanes.pipeline
-        if aborted:
+        if self._aborted:
             self.report.settle(pipeline.recorder, aborted=True)
         else:
             pipeline.settle(self)
@@ -210,6 +226,7 @@ class Express(Try):
     def _let_go(self) -> None:
         if self.context.beat is not None:
             self.heartbeat.end(self.context.beat)
+        self.guest.close()
         self._lanes.leave(self._visit)
 
     def left(self) -> None:
@@ -221,7 +238,16 @@ class Express(Try):
         if self._finishing is not None:
             self._finishing.cancel()
         self._connection.finish(self._serial)
-        self._settle(aborted=True)
+        self._aborted = True
+        self._settle()
+
+    def _stop(self, error: RequestError) -> None:
+        """The operator wants it to end."""
+        if self._bridge is None:
+            self._broken(error)
+        elif not self.over:
+            self._aborted = True
+            self._ended(self._bridge, stopped(self.context))
 
     # -- how it leaves the lane ------------------------------------------------------------------------------------------
 
@@ -233,6 +259,7 @@ class Express(Try):
     def _leave(self) -> None:
         """Go on in the normal way, as a try that is under way."""
         self.left_lane = True
+        self._lanes.left += 1
         self._stop_waiting()
         if self.context.beat is not None:
             self.heartbeat.end(self.context.beat)
@@ -243,15 +270,21 @@ class Express(Try):
         self._error = error
         if self._pushing is not None:
             self._pushing.stop()
-        self._leave()
+        if not self.left_lane:
+            self._leave()
 
     def enter(self) -> Prepared:
         """The normal way takes over; what has been prepared. ClientGone when the client left before that."""
         if self.over:
             raise ClientGone
-        self._direct.flight = None
+        self._direct.flight = self.guest.stop = None
+        self.report.connect_ms = None
         if self._error is not None:
             self._connection.finish(self._serial)
+            end = stopped(self.context)
+            if end is not None:
+                self.report.fail(end)
+                self.report.settle(self._lanes.pipeline.recorder, aborted=True)
             raise self._error
         prepared = Prepared(self._repeat.translated(self.body), None)
         self.translated = prepared.translated
@@ -271,6 +304,7 @@ class Express(Try):
         """The normal way is done with it, however."""
         if not self.over:
             self.over = True
+            self.guest.close()
             self._lanes.leave(self._visit)
 
 

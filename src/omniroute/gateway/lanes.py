@@ -16,6 +16,7 @@ from omniroute.core.errors import RequestError
 from omniroute.core.ids import Clock
 from omniroute.core.registry import Registry
 from omniroute.gateway.addresses import AddressGate
+from omniroute.gateway.attendance import Attendance
 from omniroute.gateway.context import Context, Said, said_by
 from omniroute.gateway.egress import JSON_TYPE, choice_headers, stream_headers
 from omniroute.gateway.express import Express
@@ -102,6 +103,7 @@ class Lanes:
         presence: Presence,
         pipeline: Pipeline,
         own: OwnCredentials,
+        attendance: Attendance,
         addresses: AddressGate,
         resume: Callable[..., Awaitable[None]],
     ) -> None:
@@ -112,9 +114,12 @@ class Lanes:
         self._gate = gate
         self._presence = presence
         self._own = own
+        self._attendance = attendance
         self._addresses = addresses
         self.pipeline = pipeline
         self.resume = resume
+        self.taken = 0  # requests that went by a lane
+        self.left = 0  # and those of them that left it
 
     def caller(self, exchange: Exchange, format_name: str) -> Caller | None:
         """Who asks with such a head for a chat in that dialect; None when each of its requests is one of a kind."""
@@ -131,6 +136,8 @@ class Lanes:
             return False
         grant, settings = caller.grant, snapshot.settings
         if grant is not None and grant.expires_at is not None and grant.expires_at <= wall:
+            return False
+        if self._attendance.concerns(grant.id if grant is not None else None):
             return False
         try:
             envelope = scan(body)
@@ -150,9 +157,11 @@ class Lanes:
             lane.track.give_back(connection)
             return False
         self._presence.enter()
+        self.taken += 1
         context = Context(exchange, lane.format, snapshot, grant, envelope, received=received, wall=wall, said=caller.said)
         context.decision, context.session, context.attempt = lane.resolution.decision, caller.said.session_id, attempt
-        Express(self, lane, context, visit, repeat, connection, exchange).begin(envelope.splice(repeat.changes))
+        guest = self._attendance.enter(context)
+        Express(self, lane, context, visit, guest, repeat, connection, exchange).begin(envelope.splice(repeat.changes))
         return True
 
     def leave(self, visit: Visit) -> None:
@@ -166,7 +175,7 @@ class Lanes:
         caller.snapshot, caller.lanes = None, {}
         if settings.cors_origins or self._addresses.rules(settings) is not None or concerns(exchange, settings):
             return False
-        if settings.strict_translation or settings.hedge or effort_changes_of(settings):
+        if settings.strict_translation or settings.hedge or settings.local_warmups or effort_changes_of(settings):
             return False
         try:
             check_media_type(exchange)

@@ -54,7 +54,7 @@ class LimitedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         # What uvicorn can do besides is its own machinery's to do.
-        plain = not (self.access_log or config.limit_concurrency is not None or config.root_path)
+        plain = not (config.access_log or config.limit_concurrency is not None or config.root_path)
         self._find = getattr(self.app, "find", None) if plain else None
         self._heads: KnownHeads | None = getattr(self.app, "heads", None) if plain else None
         self._held = b""  # of a request known by its head, not yet whole
