@@ -4,7 +4,7 @@
 -- 0004_key_limits 359b859e9958695f8821977543ff488276d73db172a3744142799a356e1e3031
 -- 0005_ledger 0ceb804fddf9d7fd5a5854104868e2291727726dafb6678cb42aef88892fe6b8
 -- 0006_account_limits a75a65abacc3d0d71d8ec1bf85d5a076d976ce5637d4be6a65ff2a913005f237
--- 0007_accounting 26ac9cbb19274113696a7e6534178e5419cd51ba20021e5b0246a5cead199b81
+-- 0007_accounting 39effce3522df05f4ba6a90cb14e7217f40d9d472ba4b0e68967d78e1d520d6d
 -- 0008_logins 52ab14a21af54337387ff47d128f986bc0b5cc2027c570807b748d4e57f04ee5
 
 CREATE TABLE account_routing (
@@ -258,12 +258,10 @@ CREATE INDEX usage_session ON usage (session_id, started_at) WHERE session_id IS
 
 CREATE INDEX usage_started_at ON usage (started_at);
 
-CREATE TABLE usage_hours (
+CREATE TABLE usage_account_hours (
     hour INTEGER NOT NULL,
     provider TEXT NOT NULL,
-    model TEXT NOT NULL,
     account_id TEXT NOT NULL,
-    key_id TEXT NOT NULL,
     combo TEXT NOT NULL,
     requests INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
@@ -279,7 +277,54 @@ CREATE TABLE usage_hours (
     reasoning_tokens INTEGER NOT NULL,
     cost_usd REAL NOT NULL,
     shadow_cost_usd REAL NOT NULL,
-    PRIMARY KEY (hour, provider, model, account_id, key_id, combo)
+    PRIMARY KEY (hour, provider, account_id, combo)
+) WITHOUT ROWID;
+
+CREATE TABLE usage_days (
+    day INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    combo TEXT NOT NULL,
+    client_format TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    tries_ok INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    fallbacks INTEGER NOT NULL,
+    hedges INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    written_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    cost_usd REAL NOT NULL,
+    shadow_cost_usd REAL NOT NULL,
+    PRIMARY KEY (day, provider, model, key_id, account_id, combo, client_format)
+) WITHOUT ROWID;
+
+CREATE TABLE usage_hours (
+    hour INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    tries_ok INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    fallbacks INTEGER NOT NULL,
+    hedges INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    written_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    cost_usd REAL NOT NULL,
+    shadow_cost_usd REAL NOT NULL,
+    PRIMARY KEY (hour, provider, model, key_id)
 ) WITHOUT ROWID;
 
 CREATE TABLE usage_quarters (

@@ -128,12 +128,12 @@ class UsageRepository:
         if position is not None:
             texts.append("(started_at, id) < (?, ?)")
             params.extend(position)
-        dimensions = {name: value for name, value in (filters or {}).items() if name in usage_sums.DIMENSIONS}
-        if dimensions and "session_id" not in (filters or {}) and "request_id" not in (filters or {}):
+        family, known = _telling(filters or {})
+        if known:
             upper = min(
                 (moment for moment in (until, None if position is None else position[0]) if moment is not None), default=None
             )
-            found = await self._rare(texts, params, limit + 1, dimensions, since, upper)
+            found = await self._rare(texts, params, limit + 1, family, known, since, upper)
         else:
             found = await self._select(texts, params, limit + 1)
         page = found[:limit]
@@ -158,7 +158,8 @@ class UsageRepository:
         texts: Sequence[str],
         params: Sequence[Any],
         limit: int,
-        dimensions: Mapping[str, Any],
+        family: usage_sums.Family,
+        known: Mapping[str, Any],
         since: float | None,
         upper: float | None,
     ) -> list[sqlite3.Row]:
@@ -166,10 +167,10 @@ class UsageRepository:
 
         A row under way is in no sum, so the hours of those are looked through as well.
         """
-        sums = " AND ".join(f"{name} = ?" for name in dimensions)
-        values = ["" if value is None else value for value in dimensions.values()]
+        sums = " AND ".join(f"{name} = ?" for name in known)
+        values = ["" if value is None else value for value in known.values()]
         told = await self._db.read(
-            f"SELECT hour, sum(attempts) AS rows FROM usage_hours WHERE {sums} AND hour BETWEEN ? AND ? GROUP BY hour "
+            f"SELECT hour, sum(attempts) AS rows FROM {family.table} WHERE {sums} AND hour BETWEEN ? AND ? GROUP BY hour "
             f"UNION ALL SELECT DISTINCT CAST(started_at / {usage_sums.HOUR} AS INTEGER), 0 FROM usage WHERE outcome = 'open'",
             [*values, *(_hour(moment, default) for moment, default in ((since, -_FAR), (upper, _FAR)))],
         )
@@ -178,7 +179,7 @@ class UsageRepository:
             counts[row["hour"]] = counts.get(row["hour"], 0) + row["rows"]
         hours = sorted(counts, reverse=True)
         found: list[sqlite3.Row] = []
-        plain = len(dimensions) == len(texts)  # nothing but the sums' own dimensions is asked for: they know how many there are
+        plain = len(known) == len(texts)  # nothing but the sums' own dimensions is asked for: they know how many there are
         while hours and len(found) < limit:
             some: list[int] = []
             expected = 0
@@ -224,6 +225,18 @@ def _newly_settled(records: Sequence[LedgerRow], settled: set[int]) -> Iterator[
         if record.outcome != "open" and record.id not in settled:
             settled.add(record.id)
             yield record
+
+
+def _telling(filters: Mapping[str, Any]) -> tuple[usage_sums.Family, dict[str, Any]]:
+    """The hourly sums that know most of what is asked for, and how much of it. Nothing where an index leads to the rows."""
+    found: dict[str, Any] = {}
+    best = usage_sums.HOURS[0]
+    if not ("session_id" in filters or "request_id" in filters):
+        for family in usage_sums.HOURS:
+            known = {name: value for name, value in filters.items() if name in family.dimensions}
+            if len(known) > len(found):
+                best, found = family, known
+    return best, found
 
 
 def _hour(moment: float | None, default: int) -> int:

@@ -1,13 +1,14 @@
 """What pages ask of the ledger: sums by group, over time, by hour of the week, by session.
 
-Whole hours are read from the sums that are kept beside the ledger, the parts of hours at both ends from the rows themselves. Only
-what those sums do not tell apart (a session, a status, a format …) is added up from the rows. Tries under way do not count.
+Whole days and hours are read from the sums that are kept beside the ledger, what is left at both ends from the rows themselves.
+Only what those sums do not tell apart (a session, a status …) is added up from the rows. Tries under way do not count.
 """
 
 # ruff: noqa: S608 - only names that stand in this package are put into SQL texts, values are bound
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal
@@ -17,7 +18,7 @@ import msgspec
 from omniroute.core.errors import BadRequest
 from omniroute.core.zone import Zone
 from omniroute.storage.db import Database
-from omniroute.storage.usage_sums import DIMENSIONS, HOUR, OF_A_ROW, SUMS
+from omniroute.storage.usage_sums import DAY, DAYS, HOUR, HOURS, OF_A_ROW, SUMS, Family
 
 Step = Literal["hour", "day"]
 FILTERS = (
@@ -27,7 +28,6 @@ FILTERS = (
 TIMES = ("day", "hour")
 GROUPS = (*(name for name in FILTERS if name != "request_id"), *TIMES)
 UTC = Zone("UTC")
-_DAY = 86_400
 _MOST_BUCKETS = 2000
 
 
@@ -107,17 +107,16 @@ class UsageReports:
         if group_by is not None and group_by not in GROUPS:
             raise BadRequest(f"cannot group by {group_by!r}; known: {', '.join(GROUPS)}", param="group_by")
         filters = filters or {}
+        grp = group_by or "NULL"
         if group_by in TIMES:
-            zone_sql = await self._local_time(zone, since, until, filters)
-            grp = f"strftime('{'%Y-%m-%d' if group_by == 'day' else '%Y-%m-%dT%H'}', {zone_sql}, 'unixepoch')"
-        else:
-            grp = group_by or "NULL"
-        source, params = _source(since, until, filters, {group_by} if group_by in FILTERS else set())
+            local = await self._local_time(zone, since, until)
+            grp = f"CAST({local} / {DAY if group_by == 'day' else HOUR} AS INTEGER)"
+        source, params = _source(since, until, filters, {group_by} if group_by in FILTERS else set(), by_hour=group_by in TIMES)
         sums = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in SUMS)
         found = await self._db.read(
             f"SELECT {grp} AS grp, {sums} FROM ({source}) {'GROUP BY grp ORDER BY grp' if group_by else ''}", params
         )
-        return [_totals(dict(row)) for row in found]
+        return [_totals(dict(row), group_by) for row in found]
 
     async def series(
         self,
@@ -132,13 +131,13 @@ class UsageReports:
     ) -> tuple[list[float], list[Series]]:
         """(the buckets' beginnings, sums by one of the dimensions of the sums). The ``top`` groups by cost, then by tokens, stand
         alone, the others together as ``other``. BadRequest for too many buckets."""
-        if group_by is not None and group_by not in DIMENSIONS:
-            raise BadRequest(f"cannot group by {group_by!r}; known: {', '.join(DIMENSIONS)}", param="group_by")
+        if group_by is not None and group_by not in DAYS.dimensions:
+            raise BadRequest(f"cannot group by {group_by!r}; known: {', '.join(DAYS.dimensions)}", param="group_by")
         starts = _buckets(since, until, step, zone)
         # An hour that the clocks live through twice is two hours: what is told apart there is only how far an hour is shifted.
-        seconds, shift = (_DAY, None) if step == "day" else (HOUR, zone.offset(since) % HOUR)
+        seconds, shift = (DAY, None) if step == "day" else (HOUR, zone.offset(since) % HOUR)
         local = _shifted(zone, since, until) if shift is None else f"(moment + {shift})"
-        source, params = _source(since, until, filters or {}, {group_by} if group_by else set())
+        source, params = _source(since, until, filters or {}, {group_by} if group_by else set(), by_hour=True)
         sums = ", ".join(f"sum({name}) AS {name}" for name in _SERIES)
         found = await self._db.read(
             f"SELECT {group_by or 'NULL'} AS grp, CAST({local} / {seconds} AS INTEGER) AS slot, {sums} FROM ({source}) "
@@ -166,9 +165,9 @@ class UsageReports:
     ) -> dict[str, list[list[float]]]:
         """``requests``, ``tokens`` and ``cost_usd``, each seven days from Monday of 24 hours there."""
         local = _shifted(zone, since, until)
-        source, params = _source(since, until, filters or {}, set())
+        source, params = _source(since, until, filters or {}, set(), by_hour=True)
         found = await self._db.read(
-            f"SELECT (CAST({local} / {_DAY} AS INTEGER) + 3) % 7 AS day, CAST({local} / {HOUR} AS INTEGER) % 24 AS hour, "
+            f"SELECT (CAST({local} / {DAY} AS INTEGER) + 3) % 7 AS day, CAST({local} / {HOUR} AS INTEGER) % 24 AS hour, "
             f"sum(requests) AS requests, sum(input_tokens) + sum(output_tokens) AS tokens, sum(cost_usd) AS cost_usd "
             f"FROM ({source}) GROUP BY 1, 2",
             params,
@@ -202,7 +201,7 @@ class UsageReports:
         )
         return [(row["quarter"], row["key_id"], row["usd"], row["tokens"]) for row in found]
 
-    async def _local_time(self, zone: Zone, since: float | None, until: float | None, filters: Mapping[str, Any]) -> str:
+    async def _local_time(self, zone: Zone, since: float | None, until: float | None) -> str:
         """The SQL of local seconds; where the time is not bounded, over all there is."""
         if since is None or until is None:
             row = await self._db.read_one("SELECT min(hour) AS first, max(hour) AS last FROM usage_hours")
@@ -235,41 +234,53 @@ def _means_failure(filters: Mapping[str, Any]) -> bool:
 
 
 def _source(
-    since: float | None, until: float | None, filters: Mapping[str, Any], groups: set[str | None]
+    since: float | None, until: float | None, filters: Mapping[str, Any], groups: set[str | None], *, by_hour: bool
 ) -> tuple[str, list[Any]]:
-    """Sums with their dimensions and ``moment``, as SQL: from the hours as far as they go, else from the rows."""
-    wanted = set(filters) | groups
+    """Sums with the ``groups`` and a ``moment``, as SQL: whole days (but ``by_hour``), then whole hours, then rows."""
     for name in filters:
         if name not in FILTERS:
             raise BadRequest(f"cannot filter by {name!r}; known: {', '.join(FILTERS)}", param=name)
-    if not wanted <= set(DIMENSIONS):
-        return _rows(since, until, filters, groups - {None})
-    texts, values = [], []
-    for name, value in filters.items():
-        texts.append(f"{name} = ?")
-        values.append("" if value is None else value)
-    first = None if since is None else math.ceil(since / HOUR)
-    end = None if until is None else math.floor(until / HOUR)
-    if first is not None and end is not None and first >= end:
-        return _rows(since, until, filters, groups - {None})
-    bounds = [("hour >= ?", first), ("hour < ?", end)]
-    texts += [text for text, value in bounds if value is not None]
-    values += [value for _, value in bounds if value is not None]
-    shown = ", ".join(f"nullif({name}, '') AS {name}" for name in sorted(g for g in groups if g))
-    parts = [
-        f"SELECT {f'{shown}, ' if shown else ''}hour * {HOUR} AS moment, {', '.join(SUMS)} FROM usage_hours "
-        f"WHERE {' AND '.join(texts) or '1'}"
-    ]
-    edges = []
-    if since is not None and first is not None and since < first * HOUR:
-        edges.append((since, float(first * HOUR)))
-    if until is not None and end is not None and until > end * HOUR:
-        edges.append((float(end * HOUR), until))
-    for edge in edges:
-        sql, params = _rows(*edge, filters, groups - {None})
+    shown = {name for name in groups if name}
+    wanted = set(filters) | shown
+    families = [] if by_hour or not wanted <= set(DAYS.dimensions) else [DAYS]
+    families += [family for family in HOURS if wanted <= set(family.dimensions)][:1]
+    spans: list[tuple[float | None, float | None]] = [(since, until)]
+    parts: list[str] = []
+    params: list[Any] = []
+    for family in families:
+        left: list[tuple[float | None, float | None]] = []
+        for start, end in spans:
+            first = None if start is None else math.ceil(start / family.seconds)
+            last = None if end is None else math.floor(end / family.seconds)
+            if first is not None and last is not None and first >= last:
+                left.append((start, end))
+                continue
+            sql, values = _of_family(family, first, last, filters, shown)
+            parts.append(sql)
+            params += values
+            if start is not None and first is not None and start < first * family.seconds:
+                left.append((start, float(first * family.seconds)))
+            if end is not None and last is not None and end > last * family.seconds:
+                left.append((float(last * family.seconds), end))
+        spans = left
+    for start, end in spans:
+        sql, values = _rows(start, end, filters, shown)
         parts.append(sql)
-        values += params
-    return " UNION ALL ".join(parts), values
+        params += values
+    return " UNION ALL ".join(parts), params
+
+
+def _of_family(
+    family: Family, first: int | None, last: int | None, filters: Mapping[str, Any], shown: set[str]
+) -> tuple[str, list[Any]]:
+    texts = [f"{name} = ?" for name in filters]
+    params: list[Any] = ["" if value is None else value for value in filters.values()]
+    for text, bound in ((f"{family.time} >= ?", first), (f"{family.time} < ?", last)):
+        if bound is not None:
+            texts.append(text)
+            params.append(bound)
+    columns = [*(f"nullif({name}, '') AS {name}" for name in sorted(shown)), f"{family.time} * {family.seconds} AS moment", *SUMS]
+    return f"SELECT {', '.join(columns)} FROM {family.table} WHERE {' AND '.join(texts) or '1'}", params
 
 
 def _rows(since: float | None, until: float | None, filters: Mapping[str, Any], groups: set[Any]) -> tuple[str, list[Any]]:
@@ -302,7 +313,7 @@ def _buckets(since: float, until: float, step: Step, zone: Zone) -> list[float]:
             starts.append(float(moment))
             moment += HOUR
         return starts
-    if (until - since) / _DAY > _MOST_BUCKETS:
+    if (until - since) / DAY > _MOST_BUCKETS:
         raise BadRequest(f"that is more than {_MOST_BUCKETS} days", param="since")
     start, end = zone.window("daily", since)
     while start < until:
@@ -350,6 +361,10 @@ def _session(row: dict[str, Any]) -> Sessions:
     )
 
 
-def _totals(columns: dict[str, Any]) -> UsageTotals:
+def _totals(columns: dict[str, Any], group_by: str | None) -> UsageTotals:
     group = columns.pop("grp")
+    if group_by == "day":
+        group = time.strftime("%Y-%m-%d", time.gmtime(group * DAY))
+    elif group_by == "hour":
+        group = time.strftime("%Y-%m-%dT%H", time.gmtime(group * HOUR))
     return UsageTotals(group=None if group is None or group == "" else str(group), **columns)

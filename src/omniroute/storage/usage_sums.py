@@ -1,4 +1,4 @@
-"""Sums of the ledger, kept beside it: by the hour, by session, and by key for budgets.
+"""Sums of the ledger, kept beside it: by the hour, by the day, by session, and by key for budgets.
 
 They are written in the transaction that settles the rows, so that they add up to the same whatever happens; rows that are pruned
 leave their sums behind.
@@ -8,15 +8,31 @@ leave their sums behind.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiosqlite
 
 from omniroute.core.ledger import LedgerRow
 
 HOUR = 3600
+DAY = 86_400
 QUARTER = 900
-DIMENSIONS = ("provider", "model", "account_id", "key_id", "combo")
+
+
+class Family(NamedTuple):
+    """A table of sums: the column of its time in units of ``seconds``, and what it tells apart."""
+
+    table: str
+    time: str
+    seconds: int
+    dimensions: tuple[str, ...]
+
+
+HOURS = (
+    Family("usage_hours", "hour", HOUR, ("provider", "model", "key_id")),
+    Family("usage_account_hours", "hour", HOUR, ("provider", "account_id", "combo")),
+)
+DAYS = Family("usage_days", "day", DAY, ("provider", "model", "key_id", "account_id", "combo", "client_format"))
 SUMS = (
     "requests", "attempts", "tries_ok", "errors", "fallbacks", "hedges", "unpriced", "input_tokens", "cached_tokens",
     "written_tokens", "output_tokens", "reasoning_tokens", "cost_usd", "shadow_cost_usd",
@@ -36,6 +52,7 @@ OF_A_ROW = {
 """What one row of the ledger adds to each sum, as SQL."""
 
 _LARGEST = 2**63 - 1
+_INPUT, _OUTPUT, _COST = (SUMS.index(name) for name in ("input_tokens", "output_tokens", "cost_usd"))
 
 
 def _upsert(table: str, key: Sequence[str], more: str = "") -> str:
@@ -47,7 +64,7 @@ def _upsert(table: str, key: Sequence[str], more: str = "") -> str:
     )
 
 
-_HOURS = _upsert("usage_hours", ("hour", *DIMENSIONS))
+_FAMILIES = tuple((family, _upsert(family.table, (family.time, *family.dimensions))) for family in (*HOURS, DAYS))
 _SESSIONS = _upsert(
     "usage_sessions",
     ("session_id", "key_id"),
@@ -61,16 +78,15 @@ _QUARTERS = (
 
 async def add(connection: aiosqlite.Connection, rows: Iterable[LedgerRow]) -> None:
     """Count rows that have just been settled, each once. Within the transaction that settles them."""
-    hours: dict[tuple[Any, ...], list[Any]] = {}
+    groups: dict[tuple[Any, ...], list[Any]] = {}
     sessions: dict[str, tuple[str, list[Any], float, float]] = {}
-    quarters: dict[tuple[int, str], list[Any]] = {}
     for row in rows:
         sums = _sums(row)
-        key = row.key_id or ""
-        moment = row.started_at
-        hour = (int(moment // HOUR), row.provider, row.model, row.account_id or "", key, row.combo or "")
-        _into(hours, hour, sums)
-        _into(quarters, (int(moment // QUARTER), key), [sums[12], row.input_tokens + row.output_tokens])
+        moment, key = row.started_at, row.key_id or ""
+        group = (
+            int(moment // QUARTER), row.provider, row.model, key, row.account_id or "", row.combo or "", row.client_format
+        )  # fmt: skip
+        _into(groups, group, sums)
         session = row.session_id
         if session is not None:
             known = sessions.get(session)
@@ -79,12 +95,28 @@ async def add(connection: aiosqlite.Connection, rows: Iterable[LedgerRow]) -> No
             else:
                 added = [a + b for a, b in zip(known[1], sums, strict=True)]
                 sessions[session] = (known[0], added, min(known[2], moment), max(known[3], moment))
-    if hours:
-        await _many(connection, _HOURS, [(*of, *_fitting(sums)) for of, sums in hours.items()])
-        await _many(connection, _QUARTERS, [(*of, *_fitting(sums)) for of, sums in quarters.items()])
+    if groups:
+        await _add_groups(connection, groups)
     if sessions:
-        found = [(name, key, *_fitting(sums), first, last) for name, (key, sums, first, last) in sessions.items()]
-        await _many(connection, _SESSIONS, found)
+        told = [(name, key, *_fitting(sums), first, last) for name, (key, sums, first, last) in sessions.items()]
+        await _many(connection, _SESSIONS, told)
+
+
+async def _add_groups(connection: aiosqlite.Connection, groups: dict[tuple[Any, ...], list[Any]]) -> None:
+    """What few groups of many rows come to, in every table."""
+    hours: dict[tuple[Any, ...], list[Any]] = {}
+    accounts: dict[tuple[Any, ...], list[Any]] = {}
+    days: dict[tuple[Any, ...], list[Any]] = {}
+    quarters: dict[tuple[Any, ...], list[Any]] = {}
+    for (quarter, provider, model, key, account, combo, client_format), sums in groups.items():
+        hour = quarter // (HOUR // QUARTER)
+        _into(hours, (hour, provider, model, key), sums)
+        _into(accounts, (hour, provider, account, combo), sums)
+        _into(days, (quarter // (DAY // QUARTER), provider, model, key, account, combo, client_format), sums)
+        _into(quarters, (quarter, key), [sums[_COST], sums[_INPUT] + sums[_OUTPUT]])
+    for (_, sql), found in zip(_FAMILIES, (hours, accounts, days), strict=True):
+        await _many(connection, sql, [(*of, *_fitting(sums)) for of, sums in found.items()])
+    await _many(connection, _QUARTERS, [(*of, *_fitting(sums)) for of, sums in quarters.items()])
 
 
 def _sums(row: LedgerRow) -> list[Any]:

@@ -53,13 +53,34 @@ CREATE TABLE captures (
 CREATE INDEX captures_request ON captures (request_id);
 CREATE INDEX captures_at ON captures (at);
 
--- Sums of settled tries. Texts that a row lacks are '' here, so that they can be part of the key.
+-- Sums of settled tries: by the hour for what is drawn over time, by the day (UTC) for everything else. Texts that a row lacks are
+-- '' here, so that they can be part of the key.
 CREATE TABLE usage_hours (
     hour INTEGER NOT NULL,
     provider TEXT NOT NULL,
     model TEXT NOT NULL,
-    account_id TEXT NOT NULL,
     key_id TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    tries_ok INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    fallbacks INTEGER NOT NULL,
+    hedges INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    written_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    cost_usd REAL NOT NULL,
+    shadow_cost_usd REAL NOT NULL,
+    PRIMARY KEY (hour, provider, model, key_id)
+) WITHOUT ROWID;
+
+CREATE TABLE usage_account_hours (
+    hour INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    account_id TEXT NOT NULL,
     combo TEXT NOT NULL,
     requests INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
@@ -75,7 +96,32 @@ CREATE TABLE usage_hours (
     reasoning_tokens INTEGER NOT NULL,
     cost_usd REAL NOT NULL,
     shadow_cost_usd REAL NOT NULL,
-    PRIMARY KEY (hour, provider, model, account_id, key_id, combo)
+    PRIMARY KEY (hour, provider, account_id, combo)
+) WITHOUT ROWID;
+
+CREATE TABLE usage_days (
+    day INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    combo TEXT NOT NULL,
+    client_format TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    tries_ok INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    fallbacks INTEGER NOT NULL,
+    hedges INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    written_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    cost_usd REAL NOT NULL,
+    shadow_cost_usd REAL NOT NULL,
+    PRIMARY KEY (day, provider, model, key_id, account_id, combo, client_format)
 ) WITHOUT ROWID;
 
 CREATE TABLE usage_sessions (
@@ -114,12 +160,29 @@ CREATE TABLE usage_quarters (
 CREATE INDEX usage_not_ok ON usage (started_at) WHERE outcome != 'ok';
 
 INSERT INTO usage_hours
-SELECT CAST(started_at / 3600 AS INTEGER), provider, model, coalesce(account_id, ''), coalesce(key_id, ''), coalesce(combo, ''),
+SELECT CAST(started_at / 3600 AS INTEGER), provider, model, coalesce(key_id, ''),
        sum(attempt = 1), count(*), sum(outcome = 'ok'), sum(outcome != 'ok'), sum(fallback), sum(hedge), sum(cost_usd IS NULL),
        CAST(total(input_tokens) AS INTEGER), CAST(total(cached_tokens) AS INTEGER), CAST(total(written_tokens) AS INTEGER),
        CAST(total(output_tokens) AS INTEGER), CAST(total(reasoning_tokens) AS INTEGER),
        total(cost_usd), total(shadow_cost_usd)
-FROM usage WHERE outcome != 'open' GROUP BY 1, 2, 3, 4, 5, 6;
+FROM usage WHERE outcome != 'open' GROUP BY 1, 2, 3, 4;
+
+INSERT INTO usage_account_hours
+SELECT CAST(started_at / 3600 AS INTEGER), provider, coalesce(account_id, ''), coalesce(combo, ''),
+       sum(attempt = 1), count(*), sum(outcome = 'ok'), sum(outcome != 'ok'), sum(fallback), sum(hedge), sum(cost_usd IS NULL),
+       CAST(total(input_tokens) AS INTEGER), CAST(total(cached_tokens) AS INTEGER), CAST(total(written_tokens) AS INTEGER),
+       CAST(total(output_tokens) AS INTEGER), CAST(total(reasoning_tokens) AS INTEGER),
+       total(cost_usd), total(shadow_cost_usd)
+FROM usage WHERE outcome != 'open' GROUP BY 1, 2, 3, 4;
+
+INSERT INTO usage_days
+SELECT CAST(started_at / 86400 AS INTEGER), provider, model, coalesce(key_id, ''), coalesce(account_id, ''), coalesce(combo, ''),
+       client_format,
+       sum(attempt = 1), count(*), sum(outcome = 'ok'), sum(outcome != 'ok'), sum(fallback), sum(hedge), sum(cost_usd IS NULL),
+       CAST(total(input_tokens) AS INTEGER), CAST(total(cached_tokens) AS INTEGER), CAST(total(written_tokens) AS INTEGER),
+       CAST(total(output_tokens) AS INTEGER), CAST(total(reasoning_tokens) AS INTEGER),
+       total(cost_usd), total(shadow_cost_usd)
+FROM usage WHERE outcome != 'open' GROUP BY 1, 2, 3, 4, 5, 6, 7;
 
 INSERT INTO usage_sessions
 SELECT session_id, coalesce(max(key_id), ''), min(started_at), max(started_at),
