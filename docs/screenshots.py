@@ -20,7 +20,7 @@ from browser.visitor import visit  # noqa: E402
 from upstream.server import ScriptedUpstream  # noqa: E402
 
 SIZE = (1440, 900)
-PICTURES = {"home": "/", "combos": "/combos?model=always-on", "logs": "/logs", "quotas": "/quotas"}
+PICTURES = {"home": "/", "combos": "/combos?model=always-on", "logs": "/logs", "quotas": "/quotas", "costs": "/costs"}
 
 
 def _afternoon() -> str:

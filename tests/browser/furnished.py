@@ -167,8 +167,12 @@ async def _configure(server: Server, upstream: ScriptedUpstream) -> None:
     await post("/api/provider-nodes", prefix="desk", format="openai_chat", base_url="http://127.0.0.1:9/v1", name="Desk GPU")
     await post("/api/combos", name="thrifty", steps=["groq/llama-3.3-70b-versatile", "deepseek/deepseek-chat"])
     await post("/api/aliases", alias="gpt-*", target="thrifty")
-    for name in ("laptop", "build server"):
-        await post("/api/keys", name=name)
+    keys = [await post("/api/keys", name=name) for name in ("laptop", "build server")]
+    await post("/api/budgets", period="monthly", usd=60.0, action="block")
+    await post("/api/budgets", period="daily", usd=0.02, action="warn", warn_at=0.5)
+    await post("/api/budgets", key_id=keys[0]["id"], period="weekly", tokens=2_000_000, action="block")
+    price = {"provider": "lab", "model": "qwen3-coder", "input": 0.2, "output": 0.8}
+    assert (await server.http.put("/api/pricing", json=price)).is_success
     upstream.queue(Script(status=401, message="Incorrect API key provided"))
     await post(f"/api/providers/{gone['id']}/test")
 

@@ -59,8 +59,11 @@ async def test_pages_ask_by_themselves_where_events_cannot_come(
         await route.abort()
 
     await visitor.page.route("**/api/events", refuse)
+    await visitor.page.clock.install()
     await visitor.open("/logs")
     await server.http.post("/v1/chat/completions", json=chat("lab/one"))
+    await server.usage()  # it is written
+    await visitor.page.clock.run_for(3100)
     await expect(visitor.row("lab/one")).to_have_count(1)
 
 

@@ -85,6 +85,34 @@ async def test_a_page(visitor: Visitor, path: str) -> None:
     assert not wrong, "\n\n".join(wrong)
 
 
+@pytest.mark.parametrize(
+    ("path", "button"),
+    [
+        ("/costs", "New budget"),
+        ("/costs?price=lab/qwen", "Change the price of lab/qwen3-coder"),
+        ("/logs", "Capture payloads…"),
+        ("/routing", "Change the routing of Groq"),
+        ("/combos", "New alias"),
+        ("/combos", "New chain"),
+        ("/keys", "New key"),
+    ],
+    ids=lambda text: _name(text),
+)
+async def test_a_window_over_a_page(visitor: Visitor, path: str, button: str) -> None:
+    visitor.watch.complaints.clear()
+    await visitor.sit(DESK)
+    await visitor.dress("light")
+    await visitor.open(path)
+    await visitor.button(button).click()
+    await visitor.settled()
+    wrong = await visitor.axe()
+    await visitor.sit(PHONE)
+    await visitor.dress("dark")
+    wrong += await visitor.axe("color-contrast") + await visitor.overflow() + visitor.watch.unexpected()
+    await visitor.page.screenshot(path=PICTURES / f"window-{_name(button)}.png")
+    assert not wrong, "\n\n".join(wrong)
+
+
 async def test_the_entrance(home: Server, visiting: Visit) -> None:
     visitor = await visiting(home, logged_in=False)
     await visitor.open("/")
