@@ -6,9 +6,10 @@ import asyncio
 import json
 import os
 import re
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,25 @@ async def test_the_sign_in_of_another_program_is_taken_over(world: Open, authori
     assert json.loads(out)["login"]["email"] == "ada@example.com"
     assert path.read_bytes() == before
     quiet_about(codex, out, said)
+
+
+async def test_a_taken_port_leads_to_pasting(world: Open, authority: Start) -> None:
+    codex = authority("codex")
+    beside = await world(codex)
+    with ExitStack() as held:
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            with suppress(OSError):  # somebody else holds it: it is taken all the same
+                one = held.enter_context(socket.socket(family))
+                one.bind((address, 1455))
+                one.listen()
+        command = await beside.begin("login", "codex")
+        url = await command.read_until(r"(http://127\.0\.0\.1:\d+/oauth/authorize\S+)")
+        assert "port 1455" in command.said
+        code, _, said = await command.ends(await visit(codex, url) + "\n")
+        assert code == 0, said
+        command = await beside.begin("login", "codex", "--browser")  # asked for by name, it is not replaced
+        code, _, said = await command.ends()
+        assert (code, "port 1455" in said) == (1, True)
 
 
 async def test_tokens_come_by_standard_input_or_file(world: Open, authority: Start, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from omniroute.operations.finding import Finding, error, ok, warning
 from omniroute.storage.accounts import AccountRepository
 from omniroute.storage.audit import AuditRepository
 from omniroute.storage.db import DATABASE_NAME, Database
+from omniroute.storage.logins import LoginRepository
 from omniroute.storage.migrate import pending, shipped_migrations
 from omniroute.storage.nodes import NodeRepository
 from omniroute.storage.password import PasswordStore
@@ -27,6 +28,7 @@ from omniroute.storage.vault import KEY_FILE, Vault
 
 _SECRET_FILES = (API_KEY_FILE, SESSION_FILE, ADMIN_TOKEN_FILE, KEY_FILE, DATABASE_NAME)
 _TOLERATED_SKEW = 300.0
+_LONG_OVER = 86400.0  # what renews itself is late only when it is late by a lot
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ async def database_healthy(data_dir: Path, settings: Settings, clock: Clock) -> 
             if db is None:
                 return Stored([ok("database.open", "there is no database yet")])
             return Stored(
-                [*await _whole(db), *await _times(db, clock), *await _key_fits(db, settings)],
+                [*await _whole(db), *await _times(db, clock), *await _key_fits(db, settings), *await _logins_last(db, clock)],
                 await SettingRepository(db).get_all(),
                 await PasswordStore(db).exists(),
             )
@@ -154,6 +156,8 @@ async def _key_fits(db: Database, settings: Settings) -> list[Finding]:
         vault = await Vault.open(db, key_text=settings.storage_encryption_key)
         for row in await AccountRepository(db, vault).list():
             AccountRepository(db, vault).reveal(row)
+        for login in await LoginRepository(db, vault).list():
+            LoginRepository(db, vault).reveal(login)
         await NodeRepository(db, vault).list()
     except WrongKey as problem:
         return [
@@ -169,10 +173,31 @@ async def _key_fits(db: Database, settings: Settings) -> list[Finding]:
 async def _holds_credentials(db: Database) -> bool:
     """Listing accounts opens no seal, so any key will do for it; a node's sealed headers give themselves away by refusing one."""
     blind = Vault(secrets.token_bytes(32))
-    if any(row.secret is not None for row in await AccountRepository(db, blind).list()):
+    if (
+        any(row.secret is not None for row in await AccountRepository(db, blind).list())
+        or await LoginRepository(db, blind).list()
+    ):
         return True
     try:
         await NodeRepository(db, blind).list()
     except WrongKey:
         return True
     return False
+
+
+async def _logins_last(db: Database, clock: Clock) -> list[Finding]:
+    """Nobody must sign in again: no provider has refused to renew a login, and none has been over for long."""
+    blind = Vault(secrets.token_bytes(32))  # the listing opens no seal
+    names = {row.id: row.name for row in await AccountRepository(db, blind).list()}
+    logins = await LoginRepository(db, blind).list()
+    findings = []
+    for login in logins:
+        problem = login.problem
+        if problem is None and login.expires_at is not None and login.expires_at < clock.now() - _LONG_OVER:
+            problem = "its token ended more than a day ago"
+        if problem is not None:
+            about = f"account {names.get(login.account_id, login.account_id)!r} must sign in again: {problem}"
+            findings.append(warning("logins.last", about, f"omniroute login {login.provider}"))
+    if findings or not logins:
+        return findings
+    return [ok("logins.last", f"{len(logins)} {'account is' if len(logins) == 1 else 'accounts are'} signed in")]

@@ -27,6 +27,7 @@ from omniroute.storage import (
     load_secrets,
 )
 from omniroute.storage.db import DATABASE_NAME
+from omniroute.storage.logins import LoginRepository
 
 
 @pytest.fixture
@@ -159,6 +160,41 @@ async def test_sealed_headers_alone_count_as_credentials(tmp_path: Path, clock: 
         )
     (tmp_path / "storage.key").unlink()
     assert "encryption.key" in bad(await look(tmp_path, clock))
+
+
+async def signed_in(db: Database, vault: Vault, subject: str, expires_at: float | None) -> str:
+    return await LoginRepository(db, vault).signed_in(
+        "alpha", subject, name=subject, flow="code", method="browser", tokens="{}", facts={}, expires_at=expires_at
+    )
+
+
+async def test_sealed_logins_alone_count_as_credentials(tmp_path: Path, clock: FakeClock) -> None:
+    async with await Database.open(tmp_path, clock=clock) as db:
+        await signed_in(db, await Vault.open(db), "ada", None)
+    assert "encryption.key" not in bad(await look(tmp_path, clock))
+    (tmp_path / "storage.key").unlink()
+    assert "encryption.key" in bad(await look(tmp_path, clock))
+
+
+async def test_who_must_sign_in_again_is_named(tmp_path: Path, clock: FakeClock) -> None:
+    now = clock.now()
+    async with await Database.open(tmp_path, clock=clock) as db:
+        vault = await Vault.open(db)
+        for subject, expires_at in (("ada", now + 60), ("late", now - 60), ("never", None)):
+            await signed_in(db, vault, subject, expires_at)
+    found = {f.id: f for f in await look(tmp_path, clock)}
+    assert (found["logins.last"].severity, found["logins.last"].what) == ("ok", "3 accounts are signed in")
+    async with await Database.open(tmp_path, clock=clock) as db:
+        vault = await Vault.open(db)
+        await signed_in(db, vault, "over", now - 2 * 86400)
+        lost = await signed_in(db, vault, "lost", now + 60)
+        await LoginRepository(db, vault).lost(lost, 1, "revoked by its owner")
+    findings = [f for f in await look(tmp_path, clock) if f.id == "logins.last"]
+    assert {f.what for f in findings} == {
+        "account 'over' must sign in again: its token ended more than a day ago",
+        "account 'lost' must sign in again: revoked by its owner",
+    }
+    assert {f.fix for f in findings} == {"omniroute login alpha"}
 
 
 async def test_without_credentials_no_key_is_made(tmp_path: Path, clock: FakeClock) -> None:
