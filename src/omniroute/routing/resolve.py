@@ -17,6 +17,7 @@ from omniroute.core.errors import BadRequest, Forbidden, ModelNotFound, NotFound
 from omniroute.ir.caps import Price, Profile
 from omniroute.routing.combo import ALL_MODELS, MAX_DEPTH, Alias, Combo, Step, fits, is_pattern
 from omniroute.routing.snapshot import KeyGrant, Snapshot
+from omniroute.routing.unconnected import not_connected
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,7 +249,7 @@ class _Resolver:
 
     def _all_of(self, provider: Provider, name: str) -> Group:
         if not self.snapshot.accounts.get(provider.id):
-            raise _not_connected(provider)
+            raise not_connected(self.snapshot, provider)
         found = self._models(name, granted=False)
         if not found:
             if self.forbidden:
@@ -365,17 +366,8 @@ def _prefixed(snapshot: Snapshot, provider: Provider, rest: str, name: str) -> T
             code="provider_not_supported",
         )
     if not snapshot.accounts.get(provider.id):
-        raise _not_connected(provider)
+        raise not_connected(snapshot, provider)
     return found
-
-
-def _not_connected(provider: Provider) -> ModelNotFound:
-    return ModelNotFound(
-        f"{provider.name} is not connected: add an account with 'omniroute providers add {provider.id}'"
-        + (f" or set {provider.env_keys[0]}." if provider.env_keys else "."),
-        param="model",
-        code="provider_not_connected",
-    )
 
 
 def _bare_targets(snapshot: Snapshot, name: str) -> tuple[Target, ...]:

@@ -63,6 +63,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     ``formats`` and ``schemes`` are what this build can speak and sign with. ``combos`` by name, the built-in ones too;
     ``aliases`` are the exact ones by name, ``wildcards`` those with ``*`` or ``?``, the most specific first; ``fallbacks`` too.
+    ``withheld``: accounts left out until somebody acknowledges their provider's terms.
     ``problems``: (what, sentence) about combos, aliases and chains that were left out or lead nowhere.
     """
 
@@ -78,6 +79,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     wildcards: tuple[Alias, ...] = ()
     fallbacks: tuple[Chain, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
+    withheld: tuple[Account, ...] = ()
     memo: Memo = msgspec.field(default_factory=Memo)
 
     def connected(self, provider: Provider) -> bool:

@@ -84,7 +84,8 @@ def build_snapshot(
     accounts += from_file.accounts
     if settings.environment_accounts:
         accounts += environment_accounts(merged, environ, lambda p: p.format in formats and auth.usable(p.auth))
-    accounts = [account for account in accounts if _within_terms(merged, account, stored.acknowledged)]
+    withheld = tuple(account for account in accounts if not _within_terms(merged, account, stored.acknowledged))
+    accounts = [account for account in accounts if account not in withheld]
     accounts += builtin_accounts(merged)
     accounts = [_with_allowances(merged, account) for account in accounts]
     accounts = [msgspec.structs.replace(account, label=_label(account.id, label_key)) for account in accounts]
@@ -96,6 +97,7 @@ def build_snapshot(
         formats=formats,
         schemes=frozenset(auth.registry().names()),
         version=version,
+        withheld=withheld,
     )
     return with_routes(snapshot, file, stored.routes), tuple(accounts)
 

@@ -227,6 +227,9 @@ class Installation:
         """Log what the routes in force lack."""
         for what, sentence in self.snapshot.problems:
             log.warning("route incomplete", of=what, reason=sentence)
+        for account in self.snapshot.withheld:
+            reason = "its provider's terms are not acknowledged: omniroute login shows them"
+            log.warning("account left out", provider=account.provider, account=account.name, reason=reason)
 
     async def first_key(self) -> str | None:
         """On a fresh installation: make the first API key and give it back, this once. None ever after."""

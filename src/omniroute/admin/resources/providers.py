@@ -263,7 +263,8 @@ async def _own(request: AdminRequest) -> AccountRow:
 
 
 def _foreign(snapshot: Snapshot) -> list[Account]:
-    return [account for accounts in snapshot.accounts.values() for account in accounts if account.source != "database"]
+    known = (*(account for accounts in snapshot.accounts.values() for account in accounts), *snapshot.withheld)
+    return [account for account in known if account.source != "database"]
 
 
 def _foreign_by_id(snapshot: Snapshot, account_id: str) -> Account | None:
@@ -279,7 +280,7 @@ def _stored(request: AdminRequest, row: AccountRow, said: dict[str, AccountRouti
     secret = request.services.accounts.reveal(row)
     own = said.get(row.id, AccountRoutingRow(account_id=row.id))
     in_force = next((a for a in snapshot.accounts.get(row.provider, ()) if a.id == row.id), None)
-    state = _state(row.provider, snapshot, row.enabled, row.last_error)
+    state = _state(row.id, row.provider, snapshot, row.enabled, row.last_error)
     login = login_view(request, row.id)
     if state in ("connected", "failing") and login is not None and login["problem"] is not None:
         state = "sign in again"
@@ -324,7 +325,7 @@ def _managed(account: Account, snapshot: Snapshot) -> dict[str, Any]:
             "label": account.label,
             "secret_hint": None if account.secret is None else mask(account.secret.reveal()),
             "login": None,
-            "state": _state(account.provider, snapshot, account.enabled, None),
+            "state": _state(account.id, account.provider, snapshot, account.enabled, None),
             "created_at": None,
             "last_test_at": None,
             "last_error": None,
@@ -343,7 +344,7 @@ def _account_view(snapshot: Snapshot, facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _state(provider_id: str, snapshot: Snapshot, enabled: bool, last_error: str | None) -> str:
+def _state(account_id: str, provider_id: str, snapshot: Snapshot, enabled: bool, last_error: str | None) -> str:
     provider = snapshot.catalogue.by_id(provider_id)
     if provider is None:
         return "unknown provider"
@@ -351,6 +352,8 @@ def _state(provider_id: str, snapshot: Snapshot, enabled: bool, last_error: str 
         return "disabled"
     if not snapshot.usable(provider):
         return "not supported"
+    if any(account.id == account_id for account in snapshot.withheld):
+        return "terms not acknowledged"
     return "connected" if last_error is None else "failing"
 
 

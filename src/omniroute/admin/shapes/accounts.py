@@ -61,9 +61,9 @@ class ProviderDetail(Provider):
 
 class Account(Shape):
     """One way to pay a provider. ``tier`` is the one in force, ``own_tier`` what was said of this account; ``state``:
-    ``connected``, ``failing``, ``sign in again``, ``disabled``, ``not supported`` or ``unknown provider``; ``label`` is what
-    response headers say of it; ``secret_hint`` the masked credential, ``login`` the sign-in that stands in its place. Times in
-    unix seconds."""
+    ``connected``, ``failing``, ``sign in again``, ``terms not acknowledged``, ``disabled``, ``not supported`` or ``unknown
+    provider``; ``label`` is what response headers say of it; ``secret_hint`` the masked credential, ``login`` the sign-in that
+    stands in its place. Times in unix seconds."""
 
     id: str
     provider: str
