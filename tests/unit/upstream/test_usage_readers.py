@@ -260,6 +260,58 @@ def test_balances() -> None:
     assert read("balance", {"other": 1}) == {}
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"is_available": True, "balance_infos": [{"currency": "CNY", "total_balance": "7.5", "granted_balance": "0.00"}]},
+        {"data": {"available_balance": 7.5, "voucher_balance": 0, "cash_balance": 7.5}},
+        {"data": {"balance": "0", "chargeBalance": "7.5", "totalBalance": "7.5"}},
+        {"current_point_balance": 7.5},
+        {"balance": "7.5", "total_used": "2.5"},
+    ],
+)
+def test_a_balance_is_found_where_vendors_keep_it(value: Any) -> None:
+    (left,) = read("balance", value).values()
+    assert left.limit == 7.5
+
+
+def test_a_glm_plan() -> None:
+    reset = int((NOW + 3600) * 1000)
+    limits = [
+        {"type": "TOKENS_LIMIT", "unit": 3, "number": 5, "percentage": 25, "currentValue": 1, "nextResetTime": reset},
+        {"type": "TOKENS_LIMIT", "unit": 6, "number": 1, "percentage": 100, "nextResetTime": reset},
+        {"type": "TIME_LIMIT", "unit": 5, "number": 1, "percentage": 100, "nextResetTime": reset},
+        {"type": "TOKENS_LIMIT", "unit": 99, "number": 1, "percentage": 50},
+    ]
+    value = {"data": {"level": "pro", "limits": limits}}
+    found = read("zhipu_limits", value)
+    assert {key: window.used for key, window in found.items()} == {
+        ("5h", None): 0.25,
+        ("weekly", None): 1.0,
+        ("monthly_tools", "tools"): 1.0,
+    }
+    assert found["5h", None].resets_at == pytest.approx(NOW + 3600)
+    assert READERS["zhipu_limits"].read(value, NOW).plan == "pro"
+
+
+def test_a_minimax_plan_says_usage_and_means_what_is_left() -> None:
+    start, end = int((NOW - 3600) * 1000), int((NOW + 4 * 3600) * 1000)
+    item = {"model_name": "MiniMax-M2", "current_interval_total_count": 100, "current_interval_usage_count": 30}
+    found = read("minimax_remains", {"model_remains": [{**item, "start_time": start, "end_time": end}]})
+    (window,) = found.values()
+    assert (window.name, window.model, window.used, window.limit) == ("5h", "MiniMax-M2", 0.7, 100)
+    assert window.resets_at == pytest.approx(NOW + 4 * 3600)
+
+
+def test_the_limit_of_a_key() -> None:
+    (window,) = read("key_limit", {"data": {"limit": 10, "limit_remaining": 2.5, "limit_reset": "monthly"}}).values()
+    assert (window.name, window.used, window.used_units) == ("monthly", 0.75, 7.5)
+    (spent,) = read("key_limit", {"data": {"limit": 10, "limit_remaining": 0}}).values()
+    assert not window_from(spent, NOW).exhausted(NOW), "models that cost nothing still answer"
+    assert read("key_limit", {"data": {"limit": None, "is_free_tier": True}}) == {}
+    assert READERS["key_limit"].read({"data": {"is_free_tier": True}}, NOW).plan == "free"
+
+
 def test_cursor_requests() -> None:
     value = {
         "gpt-4": {"numRequests": 120, "maxRequestUsage": 500, "numTokens": 1},
@@ -279,7 +331,7 @@ JSON = st.recursive(
     | st.text(max_size=12)
     | st.sampled_from(["2026-11-25", "2026-02-31", "1e999", "-1", "12h", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
+    max_leaves=6,
 )
 WORDS = st.sampled_from(
     "five_hour seven_day seven_day_opus utilization resets_at extra_usage is_enabled rate_limit primary_window secondary_window "
@@ -287,9 +339,10 @@ WORDS = st.sampled_from(
     "quota_snapshots chat entitlement remaining percent_remaining quota_reset_date monthly_quotas limited_user_quotas "
     "usageBreakdownList currentUsage usageLimit nextDateReset freeTrialInfo freeTrialStatus buckets modelId remainingFraction "
     "remainingAmount resetTime models quotaInfo isExhausted usage limits limit used window duration timeUnit detail user membership "
-    "level balance data numRequests maxRequestUsage startOfMonth".split()
+    "level balance data percentage unit number limits nextResetTime model_remains current_interval_total_count "
+    "current_interval_usage_count start_time end_time limit_remaining limit_reset balance_infos total_balance numRequests maxRequestUsage startOfMonth".split()
 )
-ANSWERS = st.recursive(JSON, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=5), max_leaves=30)
+ANSWERS = st.recursive(JSON, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=5), max_leaves=12)
 
 
 @pytest.mark.parametrize("name", READERS.names())

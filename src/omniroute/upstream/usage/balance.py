@@ -1,11 +1,13 @@
-"""A balance in money or credits: ``{balance}``, by itself or under ``data``."""
+"""A balance in money or credits: ``{balance}``, or wherever else vendors keep it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from omniroute.upstream.usage import Usage
-from omniroute.upstream.usage._values import NEARLY, number, obj, reading
+from omniroute.upstream.usage._values import NEARLY, number, obj, objects, reading
+
+_WORDS = ("totalBalance", "total_balance", "available_balance", "balance", "current_point_balance")
 
 
 class Balance:
@@ -15,10 +17,10 @@ class Balance:
     name = "balance"
 
     def read(self, value: Any, now: float) -> Usage:
-        fields = obj(value)
-        left = number(fields.get("balance"))
-        if left is None:
-            left = number(obj(fields, "data").get("balance"))
+        whole = obj(value)
+        places = (whole, obj(whole, "data"), next(objects(whole.get("balance_infos")), {}))
+        found = (number(place.get(word)) for place in places for word in _WORDS)
+        left = next((amount for amount in found if amount is not None), None)
         if left is None:
             return Usage()
         if left <= 0:
