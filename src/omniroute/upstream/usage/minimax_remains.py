@@ -10,8 +10,8 @@ from omniroute.upstream.usage._values import NEARLY, counted, moment, name_for, 
 
 
 class MiniMaxRemains:
-    """``current_interval_usage_count`` is what REMAINS, whatever it is called. A word that means its opposite may change its mind,
-    so that no window is closed by it."""
+    """``current_interval_usage_count`` is what REMAINS, whatever it is called. A word that means its opposite may change its
+    mind, so that no window is closed by it."""
 
     name = "minimax_remains"
 
