@@ -13,8 +13,9 @@ from omniroute.cli.options import Group
 from omniroute.cli.state import State, pass_state
 
 _NAMES = (
-    "accounts", "aliases", "bench", "combos", "completion", "config", "doctor", "explain", "explain-route", "health", "keys",
-    "login", "models", "nodes", "providers", "quota", "reset-password", "serve", "status", "version",
+    "accounts", "aliases", "bench", "budgets", "combos", "completion", "config", "doctor", "explain", "explain-route",
+    "health", "keys", "login", "models", "nodes", "pricing", "providers", "quota", "reset-password", "serve", "status",
+    "version",
 )  # fmt: skip
 
 
