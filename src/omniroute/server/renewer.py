@@ -27,6 +27,7 @@ from omniroute.upstream.login.way import Way
 _CLAIM = 150.0  # seconds: longer than a renewal with all its steps can take
 _LOOK = 0.2  # between two looks at what another process makes of it
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
+_LONGEST_WRITE = 16.0  # between two tries to store a new pair, while our claim on it holds
 _ROUND = 15.0
 _IDLE = 86400.0  # a login that nobody uses is renewed once a day, to keep it alive
 _LAST_WAIT = 20.0
@@ -204,15 +205,25 @@ class Renewer:
         """The generation the tokens are stored as; 0: somebody else was first, and theirs counts. Tokens that cannot be stored
         now are kept until they can: the ones before them are spent."""
         self._unsaved[row.account_id] = (generation, tokens)
-        saved = await self._repository.save(
-            row.account_id,
-            generation,
-            self._worker,
-            tokens=stored(tokens),
-            facts=tokens.facts,
-            expires_at=usable_until(tokens, self._clock.now()),
-            keep_claim=more,
-        )
+        wait = 1.0
+        while True:
+            try:
+                saved = await self._repository.save(
+                    row.account_id,
+                    generation,
+                    self._worker,
+                    tokens=stored(tokens),
+                    facts=tokens.facts,
+                    expires_at=usable_until(tokens, self._clock.now()),
+                    keep_claim=more,
+                )
+                break
+            except StorageError as error:
+                if wait > _LONGEST_WRITE:
+                    raise
+                _log.error("a renewed login cannot be stored yet", account=row.account_id, reason=error.message)
+            await self._pause(wait)
+            wait *= 2
         del self._unsaved[row.account_id]
         return generation + 1 if saved else 0
 
