@@ -1,6 +1,6 @@
 // Made of the admin API's description by `make docs`. Not to be edited.
 
-/** One way to pay a provider. `tier` is the one in force, `own_tier` what was said of this account; `state`: `connected`, `failing`, `sign in again`, `disabled`, `not supported` or `unknown provider`; `label` is what response headers say of it; `secret_hint` the masked credential, `login` the sign-in that stands in its place. Times in unix seconds. */
+/** One way to pay a provider. `tier` is the one in force, `own_tier` what was said of this account; `state`: `connected`, `failing`, `sign in again`, `terms not acknowledged`, `disabled`, `not supported` or `unknown provider`; `label` is what response headers say of it; `secret_hint` the masked credential, `login` the sign-in that stands in its place. Times in unix seconds. */
 export interface Account {
   id: string;
   provider: string;
@@ -1494,6 +1494,22 @@ export interface UsedPrice {
   long_context: LongPrice | null;
   tiers: LongPrice[];
   first_used_at: number;
+}
+
+/** A credential to be tried; nothing of it is kept. */
+export interface Validate {
+  provider: string;
+  api_key: string;
+  url_vars?: Record<string, string>;
+}
+
+/** What one live request for one token brought. */
+export interface Validated {
+  ok: boolean;
+  status: number;
+  message: string;
+  first_token_ms: number | null;
+  model: string | null;
 }
 
 /** A conversation that stays with an account while its prompt cache is warm. */

@@ -15,7 +15,9 @@ from omniroute.admin.hosts import HostPolicy
 from omniroute.admin.login_port import Logins
 from omniroute.admin.quota_port import Quotas
 from omniroute.admin.sessions import Sessions
+from omniroute.catalog.account import Account
 from omniroute.catalog.catalog import Catalogue
+from omniroute.catalog.schema import Provider
 from omniroute.core.ids import Clock, new_id
 from omniroute.core.settings import Settings
 from omniroute.routing.health import Health
@@ -81,6 +83,7 @@ class AdminServices:
     snapshot: Callable[[], Snapshot]
     reload: Callable[[], Awaitable[None]]
     test_account: Callable[[str], Awaitable[TestResult]]
+    try_account: Callable[[Provider, Account], Awaitable[TestResult]]
     explain: Callable[[str, dict[str, Any], str | None], dict[str, Any]]
     status: Callable[[], dict[str, Any]]
     metrics: Callable[[str], tuple[str, bytes]]

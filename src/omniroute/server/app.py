@@ -12,6 +12,8 @@ import msgspec
 
 from omniroute import __version__
 from omniroute.admin.services import AdminServices, TestResult
+from omniroute.catalog.account import Account
+from omniroute.catalog.schema import Provider
 from omniroute.core import json
 from omniroute.core.ids import Clock
 from omniroute.gateway.explain import explain
@@ -147,6 +149,7 @@ class OmniRoute:
             snapshot=lambda: installation.snapshot,
             reload=installation.reload,
             test_account=self._test_account,
+            try_account=self._try_account,
             explain=self._explain,
             status=self._status,
             metrics=self.observing.page,
@@ -165,7 +168,9 @@ class OmniRoute:
         )
 
     async def _test_account(self, account_id: str) -> TestResult:
-        provider, account = self.installation.payer(account_id)
+        return await self._try_account(*self.installation.payer(account_id))
+
+    async def _try_account(self, provider: Provider, account: Account) -> TestResult:
         result = await probe(
             self.gateway.pipeline, registry()["openai_chat"], self.installation.snapshot, provider, account, self._clock
         )

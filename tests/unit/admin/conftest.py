@@ -118,6 +118,7 @@ class World:
     vault: Vault
     accounted: Accounted
     tests: dict[str, TestResult] = field(default_factory=dict)
+    tried: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     shutdowns: int = 0
     transport: Any = None
 
@@ -207,6 +208,11 @@ async def _world(
     async def test_account(account_id: str) -> TestResult:
         return made[0].tests[account_id]
 
+    async def try_account(provider: Provider, account: Account) -> TestResult:
+        assert account.secret is not None
+        made[0].tried.append((provider.id, account.secret.reveal(), account.url_vars))
+        return made[0].tests["tried"]
+
     def shutdown() -> None:
         made[0].shutdowns += 1
 
@@ -227,6 +233,7 @@ async def _world(
         snapshot=lambda: box[0],
         reload=reload,
         test_account=test_account,
+        try_account=try_account,
         explain=lambda format_name, body, model: {"format": format_name, "body": body, "model": model},
         status=lambda: STATUS,
         metrics=lambda accept: (f"text/{accept}", b"up 1\n"),

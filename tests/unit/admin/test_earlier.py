@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from omniroute.admin import services
 from omniroute.catalog.account import Account
 from omniroute.core.errors import Fault, Scope, Verdict
 from omniroute.core.ledger import LedgerRow
@@ -169,3 +170,27 @@ async def test_a_model_that_cools_down_is_made_available(world: Any, client: htt
     assert freed.json() == {"provider": "alpha", "model": "small", "unlocked": 1}
     assert (await client.get("/api/models/availability")).json()["data"] == []
     assert (await client.post("/api/models/availability", json={"provider": "x", "model": "y"})).status_code == 400
+
+
+async def test_a_credential_is_tried_and_not_kept(world: Any, client: httpx.AsyncClient) -> None:
+    world.tests["tried"] = services.TestResult(ok=False, status=401, message="refused", first_token_ms=None, model="small")
+    answer = await client.post("/api/providers/validate", json={"provider": "al", "api_key": " k-123456 "})
+    assert answer.json() == {"ok": False, "status": 401, "message": "refused", "first_token_ms": None, "model": "small"}
+    assert world.tried == [("alpha", "k-123456", {})]
+    assert [account["provider"] for account in (await client.get("/api/providers")).json()["data"]] == ["within"]
+    (entry,) = await world.services.audit.list()
+    assert (entry.action, entry.target) == ("credential.try", "alpha")
+    assert "k-123456" not in str(entry.detail)
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ({"provider": "nobody", "api_key": "k"}, "provider"),
+        ({"provider": "alpha", "api_key": ""}, "api_key"),
+        ({"provider": "regional", "api_key": "k-1"}, "url_vars"),
+    ],
+)
+async def test_a_credential_that_cannot_be_tried(client: httpx.AsyncClient, given: dict[str, Any], param: str) -> None:
+    answer = await client.post("/api/providers/validate", json=given)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)

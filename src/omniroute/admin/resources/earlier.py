@@ -4,6 +4,7 @@ their own."""
 from __future__ import annotations
 
 import random
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec import UNSET
 
 from omniroute.admin.request import AdminRequest, Answer, listing
 from omniroute.admin.resources.aliases import ChainBody, ChainQuery, delete_chain, list_chains, put_chain
+from omniroute.admin.resources.providers import check_url_vars, checked_secret, connectable
 from omniroute.admin.resources.routing import dry_run
 from omniroute.admin.resources.settings import change
 from omniroute.admin.resources.usage import HistoryQuery, read_history
@@ -35,9 +37,13 @@ from omniroute.admin.shapes.earlier import (
     UnavailableModel,
     Unlock,
     Unlocked,
+    Validate,
+    Validated,
 )
 from omniroute.admin.shapes.routing import ChainEntry, DeletedChain, DryRun
+from omniroute.catalog.account import Account, Secret
 from omniroute.core.errors import BadRequest, Conflict
+from omniroute.core.ids import new_id
 from omniroute.core.ledger import LedgerRow
 from omniroute.core.proxy_url import shown_proxy
 from omniroute.routing.facts import Facts
@@ -140,6 +146,22 @@ async def test_combo(request: AdminRequest) -> Answer:
     body = request.decode(ComboTest)
     now = request.services.clock.now()
     return dry_run(request, Facts(model=body.name, stream=body.stream), random.Random(int(now)))
+
+
+async def validate_credential(request: AdminRequest) -> Answer:
+    """Try a credential with one live request for one token, before an account is made of it."""
+    body = request.decode(Validate)
+    services = request.services
+    provider = connectable(request, body.provider)
+    secret = checked_secret(body.api_key)
+    check_url_vars(request, provider, body.url_vars)
+    account = Account(id=new_id("try"), provider=provider.id, name="tried", secret=Secret(secret or ""), url_vars=body.url_vars)
+    try:
+        result = await services.try_account(provider, account)
+    finally:
+        services.health.unlock(("account", account.id))
+    await services.audit.append(request.actor, "credential.try", provider.id, {"address": request.address, "ok": result.ok})
+    return Answer(asdict(result))
 
 
 async def read_telemetry(request: AdminRequest) -> Answer:
@@ -252,6 +274,7 @@ ROUTES = (
     Route("PUT", "/api/settings/proxy", update_outbound_proxy, body=OutboundProxyChange, answer=OutboundProxies),
     Route("GET", "/api/settings/require-login", read_login_required, answer=LoginRequired),
     Route("PUT", "/api/settings/require-login", update_login_required, body=LoginRequiredChange, answer=LoginRequired),
+    Route("POST", "/api/providers/validate", validate_credential, body=Validate, answer=Validated),
     Route("POST", "/api/combos/test", test_combo, body=ComboTest, answer=DryRun),
     Route("GET", "/api/policies", list_chains, answer=Listing[ChainEntry]),
     Route("POST", "/api/policies", put_chain, body=ChainBody, answer=ChainEntry, statuses=(200, 201)),

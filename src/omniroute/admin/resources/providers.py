@@ -72,11 +72,11 @@ async def list_accounts(request: AdminRequest) -> Answer:
 async def create_account(request: AdminRequest) -> Answer:
     """Connect an account. The credential is sealed at rest and never comes back."""
     body = request.decode(CreateBody)
-    provider = _connectable(request, body.provider)
+    provider = connectable(request, body.provider)
     secret = checked_secret(body.api_key)
     if secret is None and needs_key(provider):
         raise BadRequest(f"{provider.name} needs an API key", param="api_key")
-    _check_url_vars(request, provider, body.url_vars)
+    check_url_vars(request, provider, body.url_vars)
     limits = changed_limits({}, body.limits)
     models = tuple(limits.pop(MODELS, ()))
     row = await request.services.accounts.create(
@@ -116,7 +116,7 @@ async def update_account(request: AdminRequest) -> Answer:
         raise Conflict("this account is signed in: sign in again instead of giving a key", param="api_key", code="signed_in")
     if body.url_vars is not UNSET:
         if provider is not None:
-            _check_url_vars(request, provider, body.url_vars)
+            check_url_vars(request, provider, body.url_vars)
         if body.url_vars != row.url_vars and row.secret is not None and secret is UNSET:
             raise BadRequest(
                 "the account would call another URL: give its api_key again", param="api_key", code="credential_required"
@@ -204,7 +204,8 @@ def source_sentence(source: str, config_file: str | None) -> str:
     return "OmniRoute itself; it can be switched off in the settings"
 
 
-def _connectable(request: AdminRequest, word: str) -> Provider:
+def connectable(request: AdminRequest, word: str) -> Provider:
+    """The provider of that id or prefix. BadRequest when there is none, Conflict when this version cannot connect it."""
     snapshot = request.services.snapshot()
     provider = snapshot.catalogue.by_prefix(word)
     if provider is None:
@@ -229,7 +230,8 @@ def checked_secret(given: str | None) -> str | None:
     return secret
 
 
-def _check_url_vars(request: AdminRequest, provider: Provider, given: dict[str, str]) -> None:
+def check_url_vars(request: AdminRequest, provider: Provider, given: dict[str, str]) -> None:
+    """BadRequest when the URLs of the provider cannot be filled by these."""
     for name, value in given.items():
         if name not in provider.url_vars:
             raise BadRequest(

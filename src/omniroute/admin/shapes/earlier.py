@@ -113,6 +113,24 @@ class ProviderMetrics(Shape):
     breaker: Literal["closed", "open", "half_open"]
 
 
+class Validate(Struct, forbid_unknown_fields=True):
+    """A credential to be tried; nothing of it is kept."""
+
+    provider: str
+    api_key: str
+    url_vars: dict[str, str] = {}
+
+
+class Validated(Shape):
+    """What one live request for one token brought."""
+
+    ok: bool
+    status: int
+    message: str
+    first_token_ms: float | None
+    model: str | None
+
+
 class CacheState(Shape):
     """Answers kept for equal requests; ``bytes`` they take, ``replayed``: how often one was given again."""
 
