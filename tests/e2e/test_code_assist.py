@@ -218,6 +218,11 @@ async def test_an_error_in_a_stream_stands_beside_the_envelope(world: World, ups
     assert "unavailable" in caught.value.message
 
 
+async def test_their_models_are_listed(world: World) -> None:
+    listed = {model.id async for model in await world.server.openai().models.list()}
+    assert set(ALL) <= listed
+
+
 async def test_tokens_are_counted_although_the_service_is_not_asked(world: World, upstream: ScriptedUpstream) -> None:
     counted = await world.server.gemini().aio.models.count_tokens(model="gc/gemini-2.5-pro", contents="How many?")
     assert counted.total_tokens

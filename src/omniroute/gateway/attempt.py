@@ -32,6 +32,7 @@ from omniroute.translation.request import Translated
 from omniroute.translation.response import Answer, answer_as_stream, passes, stream_as_answer, translate_answer, unwrapped
 from omniroute.translation.stream import bridge_for, gathering_bridge
 from omniroute.upstream import faults
+from omniroute.upstream.addresses import at_address
 from omniroute.upstream.call import Call, Headers, Reply, Transport
 from omniroute.upstream.executor import Executor
 
@@ -79,7 +80,7 @@ class Try:
         self._deadline: float | None = None
 
     def _call(self, executor: Executor) -> Call:
-        context, provider = self.context, self.attempt.target.provider
+        context, provider = self.context, at_address(self.attempt.target.provider, self.attempt.retry)
         same = context.format is self.upstream
         call = executor.prepare(
             provider,

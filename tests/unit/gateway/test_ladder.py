@@ -66,6 +66,19 @@ async def test_a_passing_failure_is_tried_once_more_in_place(first: Answer, stre
     assert wired.ledger.rows[1].queue_ms == pytest.approx(pause * 1000)
 
 
+async def test_a_try_in_place_goes_to_the_next_address() -> None:
+    wired, client = patient({"p": 1}), Client()
+    provider = wired.snapshot.catalogue.by_id("p")
+    assert provider is not None
+    moved = replace(provider, base_url_fallbacks=("https://second.test/v1",))
+    wired.snapshot = with_routes(replace(wired.snapshot, catalogue=Catalogue([moved])), None, StoredRoutes())
+    in_turn(wired, refused(503), Answer(told("from the second")))
+    await wired.ask("p/m", client)
+    hosts = [sent.call.url.split("/")[2] for sent in wired.transport.sent]
+    assert hosts == [provider.base_url.split("/")[2], "second.test"]
+    assert client.said == "from the second"
+
+
 async def test_after_one_more_in_place_come_the_others_until_the_breaker_opens() -> None:
     wired, client = patient({"p": 2, "q": 1}), Client()
     in_turn(wired, *[refused(500)] * 3, Answer(told("other step")))
