@@ -21,11 +21,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own time."""
 
-    def now(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
+    now = staticmethod(time.time)  # asked a dozen times in each request: no frame of our own
+    monotonic = staticmethod(time.monotonic)
 
 
 class FakeClock:

@@ -17,6 +17,7 @@ from omniroute.translation.names import legal_id
 from omniroute.translation.rules import Rules
 
 _KEPT: tuple[StopReason, ...] = ("length", "context", "filter", "refusal", "pause")
+_LARGEST = 2**53
 
 
 def bad_answer(message: str) -> BadAnswer:
@@ -37,8 +38,12 @@ def answer_object(body: bytes) -> dict[str, Any]:
 
 def count(fields: Any, key: str) -> int:
     """A token count: 0 when missing, negative or not a number."""
-    value = fields.get(key) if isinstance(fields, dict) else None
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 2**53 else 0
+    if not isinstance(fields, dict):
+        return 0
+    value = fields.get(key)
+    if type(value) is int:  # no bool
+        return value if 0 < value < _LARGEST else 0
+    return int(value) if isinstance(value, float) and 0 < value < _LARGEST else 0
 
 
 def string(fields: dict[str, Any], key: str) -> str:

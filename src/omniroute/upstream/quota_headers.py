@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
@@ -61,6 +62,13 @@ class Readings(NamedTuple):
 NOTHING = Readings()
 
 
+@lru_cache(maxsize=1024)
+def _telling(name: str) -> str | None:
+    """The header's name in small letters where it may say something; the same few come with every answer."""
+    lower = name.lower()
+    return lower if any(word in lower for word in _INTERESTING) else None
+
+
 def windows_from_headers(headers: Headers, now: float, model: str | None = None) -> Readings:
     """Everything that ``headers`` say of quotas and rates. ``model``: the one asked for, to which per-model pools belong.
 
@@ -68,8 +76,8 @@ def windows_from_headers(headers: Headers, now: float, model: str | None = None)
     """
     names: dict[str, str] = {}
     for name, value in headers:
-        lower = name.lower()
-        if any(word in lower for word in _INTERESTING):
+        lower = _telling(name)
+        if lower is not None:
             names.setdefault(lower, value.strip())
     if not names:
         return NOTHING
