@@ -16,7 +16,7 @@ from omniroute.core.errors import BadRequest
 from omniroute.core.ledger import LedgerRow
 from omniroute.storage import usage_sums
 from omniroute.storage.db import Database
-from omniroute.storage.usage_reports import FILTERS, GROUPS, UsageReports, UsageTotals, conditions
+from omniroute.storage.usage_reports import FILTERS, GROUPS, UsageReports, UsageTotals, conditions, means_failure
 
 __all__ = ["FILTERS", "GROUPS", "UsagePage", "UsageRepository", "UsageTotals"]
 
@@ -231,7 +231,7 @@ def _telling(filters: Mapping[str, Any]) -> tuple[usage_sums.Family, dict[str, A
     """The hourly sums that know most of what is asked for, and how much of it. Nothing where an index leads to the rows."""
     found: dict[str, Any] = {}
     best = usage_sums.HOURS[0]
-    if not ("session_id" in filters or "request_id" in filters):
+    if not ("session_id" in filters or "request_id" in filters or means_failure(filters)):
         for family in usage_sums.HOURS:
             known = {name: value for name, value in filters.items() if name in family.dimensions}
             if len(known) > len(found):
