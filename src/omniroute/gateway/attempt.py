@@ -29,7 +29,7 @@ from omniroute.routing.plan import Attempt
 from omniroute.translation.errors import error_in_body
 from omniroute.translation.format import Format, StreamMeta
 from omniroute.translation.request import Translated
-from omniroute.translation.response import Answer, answer_as_stream, passes, stream_as_answer, translate_answer, unwrapped
+from omniroute.translation.response import Answer, answer_as_stream, passes, straightened, stream_as_answer, translate_answer
 from omniroute.translation.stream import bridge_for, gathering_bridge
 from omniroute.upstream import faults
 from omniroute.upstream.addresses import at_address
@@ -263,7 +263,7 @@ class Try:
     # -- finished answers ------------------------------------------------------------------------------------------
 
     def _finish(self, body: bytes) -> Deliver:
-        body = unwrapped(body, self.attempt.target.profile.quirks.answer_in)
+        body = straightened(body, self.attempt.target.profile.quirks)
         if self.context.path is not None:  # an answer of another kind than this format's
             self._refuse_error(body)
             self.report.answered(passes(body, self.upstream)[1], "stop")

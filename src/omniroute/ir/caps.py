@@ -116,6 +116,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     stored_items          Responses-format: False = nothing is stored, so ids of items and references to items mean nothing
     cache_marks           most cache marks in a body that is passed on
     answer_in             member of a finished answer's object that may hold it
+    one_choice            Chat-format: several choices of a finished answer are parts of one
     message_drop          Chat-format: fields of messages to leave out
     """
 
@@ -153,6 +154,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     stored_items: bool | None = None
     cache_marks: int | None = None
     answer_in: str | None = None
+    one_choice: bool | None = None
     message_drop: tuple[str, ...] = ()
 
     def over(self, base: Quirks) -> Quirks:

@@ -14,6 +14,7 @@ from omniroute.core import json
 from omniroute.core.errors import Scope, TruncatedStream, UpstreamStatus
 from omniroute.ir.request import Media, Opaque, Part, Refusal, Text, Thinking, ToolCall
 from omniroute.ir.response import ChatResponse, StopReason, Usage
+from omniroute.translation.answer_shape import straightened as straightened
 from omniroute.translation.answers import restore_calls, settle_stop
 from omniroute.translation.calls import arguments_text
 from omniroute.translation.format import Format, StreamMeta
@@ -58,18 +59,6 @@ def passes(body: bytes, format: Format) -> tuple[bool, Usage | None]:
     if how is None or raw is None:
         return False, None
     return True, how.read_usage(json.loads(raw)) if raw else None
-
-
-def unwrapped(body: bytes, member: str | None) -> bytes:
-    """The finished answer in that ``member`` of ``body``; ``body`` itself where there is none. Errors stay as they are."""
-    if member is None or b'"%b"' % member.encode() not in body:
-        return body
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return body
-    inner = value.get(member) if isinstance(value, dict) else None
-    return json.dumps(inner) if isinstance(inner, dict) and not value.get("error") else body
 
 
 def joined_answer(answers: Sequence[ChatResponse], client: Format, meta: StreamMeta) -> Answer:

@@ -9,11 +9,12 @@ import pytest
 
 from omniroute._fast.envelope import scan
 from omniroute.ir.caps import Profile, Quirks
+from omniroute.translation.answer_shape import straightened
 from omniroute.translation.format import StreamMeta, registry
 from omniroute.translation.formats.openai_responses.ending import FullEnding
 from omniroute.translation.ops import Op
 from omniroute.translation.request import Translated, translate_request
-from omniroute.translation.response import translate_answer, unwrapped
+from omniroute.translation.response import translate_answer
 
 FIRST = "Say who you are."
 MARK = {"type": "ephemeral"}
@@ -341,14 +342,14 @@ def test_any_other_ending_keeps_its_bytes(last: bytes) -> None:
     assert ending.finish() == b""
 
 
-# -- wrapped answers ---------------------------------------------------------------------------------------------------
+# -- answers in a shape of their own --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("body", "member", "expected"),
     [
         (b'{"success":true,"data":{"choices":[]}}', "data", b'{"choices":[]}'),
-        (b'{"choices":[{"data":1}]}', "data", b'{"choices":[{"data":1}]}'),
+        (b'{"choices":[{"data":1}]}', "data", None),
         (b'{"success":false,"error":{"message":"x"},"data":{}}', "data", None),
         (b'{"data":[1]}', "data", None),
         (b'["data"]', "data", None),
@@ -357,4 +358,28 @@ def test_any_other_ending_keeps_its_bytes(last: bytes) -> None:
     ],
 )
 def test_an_answer_is_taken_out_of_its_wrapper(body: bytes, member: str | None, expected: bytes | None) -> None:
-    assert unwrapped(body, member) == (body if expected is None else expected)
+    assert straightened(body, Quirks(answer_in=member)) == (body if expected is None else expected)
+
+
+def choice(index: int, content: str | None, *calls: str) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": content}
+    if calls:
+        message["tool_calls"] = [
+            {"id": call, "type": "function", "function": {"name": call, "arguments": "{}"}} for call in calls
+        ]
+    return {"index": index, "message": message, "finish_reason": "tool_calls" if calls else "stop"}
+
+
+def test_choices_of_one_answer_become_one() -> None:
+    body = json.dumps({"id": "x", "choices": [choice(0, "Looking."), choice(1, None, "a"), choice(2, "Now.", "b")]}).encode()
+    (only,) = json.loads(straightened(body, Quirks(one_choice=True)))["choices"]
+    assert (only["index"], only["finish_reason"], only["message"]["content"]) == (0, "tool_calls", "Looking.\n\nNow.")
+    assert [call["id"] for call in only["message"]["tool_calls"]] == ["a", "b"]
+    assert straightened(body, Quirks()) == body
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"choices":[{"message":{"content":"a message: \\"message\\""}}]}', b'"message" "message"', b"[1]"]
+)
+def test_one_choice_is_left_alone(body: bytes) -> None:
+    assert straightened(body, Quirks(one_choice=True)) == body
