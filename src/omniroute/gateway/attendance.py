@@ -83,6 +83,7 @@ class Guest:
     def close(self) -> None:
         """The request is over. Harmless when repeated."""
         self._hall.left(self)
+        self.stop = self.context.guest = None  # who hold each other would be garbage for the collector
         reservation, self._reservation = self._reservation, None
         if reservation is not None:
             reservation.close()
