@@ -31,12 +31,52 @@ def written() -> dict[Path, str]:
 
 
 def typescript(document: dict[str, Any]) -> str:
-    """An interface for each schema but lists, which are all of one shape."""
-    parts = ["// Made of the admin API's description by `make docs`. Not to be edited.\n"]
+    """An interface for each schema but lists, which are all of one shape; what GET takes and answers, by path."""
+    parts = [
+        "// Made of the admin API's description by `make docs`. Not to be edited.\n",
+        "/** Every list. `next_cursor` asks for the next page; null: this was the last. */\n"
+        "export interface Listing<T> {\n  data: T[];\n  next_cursor: string | null;\n}\n",
+    ]
     for name, schema in document["components"]["schemas"].items():
         if not _is_list(schema):
             parts.append("".join(_interface(name, schema)))
+    parts += ["".join(_answers(document)), "".join(_queries(document))]
     return "\n".join(parts)
+
+
+def _readable(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Paths without parameters, with what GET does there."""
+    for path, operations in document["paths"].items():
+        if "get" in operations and "{" not in path:
+            yield path, operations["get"]
+
+
+def _answers(document: dict[str, Any]) -> Iterator[str]:
+    yield "/** What GET answers. */\nexport interface Answers {\n"
+    for path, told in _readable(document):
+        content = told["responses"]["200"]["content"]
+        if "application/json" in content:
+            yield f"  {json.dumps(path)}: {_listed(content['application/json']['schema'], document)};\n"
+    yield "}\n"
+
+
+def _queries(document: dict[str, Any]) -> Iterator[str]:
+    yield "/** What GET takes in the query. */\nexport interface Queries {\n"
+    for path, told in _readable(document):
+        named = [one for one in told.get("parameters", ()) if one["in"] == "query"]
+        if named:
+            members = "; ".join(f"{one['name']}{'' if one['required'] else '?'}: {_type(one['schema'])}" for one in named)
+            yield f"  {json.dumps(path)}: {{ {members} }};\n"
+    yield "}\n"
+
+
+def _listed(schema: dict[str, Any], document: dict[str, Any]) -> str:
+    """``Listing<Key>`` for ``KeyList``."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    told = document["components"]["schemas"].get(name)
+    if told is not None and _is_list(told):
+        return f"Listing<{_type(told['properties']['data']['items'])}>"
+    return _type(schema)
 
 
 def _interface(name: str, schema: dict[str, Any]) -> Iterator[str]:

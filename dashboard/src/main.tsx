@@ -4,7 +4,7 @@ import { useResource } from "./api/resource";
 import { Entrance } from "./app/entrance";
 import { PAGES } from "./app/pages";
 import { match, takeOverLinks, usePlace } from "./app/router";
-import { type Init, SessionContext } from "./app/session";
+import { SessionContext } from "./app/session";
 import { Shell } from "./app/shell";
 import { Loaded } from "./ui/states";
 import { Toasts } from "./ui/toasts";
@@ -35,7 +35,7 @@ function Shown({ title, page }: { title: string; page: preact.ComponentChildren 
 }
 
 function App() {
-  const init = useResource<Init>("/api/init");
+  const init = useResource("/api/init");
   return (
     <>
       <Loaded of={init}>

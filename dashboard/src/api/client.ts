@@ -1,4 +1,7 @@
 // The one door to the admin API: JSON in, JSON out, one error class.
+import type { Answers, Listing, Queries } from "./schema";
+
+export type { Listing };
 
 export class ApiError extends Error {
   constructor(
@@ -12,15 +15,16 @@ export class ApiError extends Error {
   }
 }
 
-export interface Listing<T> {
-  data: T[];
-  /** Asks for the next page; null = this was the last. */
-  next_cursor: string | null;
-}
-
 type Query = Record<string, string | number | boolean | null | undefined>;
+/** What the server takes, or what stands in an address or a field. */
+type Loose<Q> = { [Name in keyof Q]?: Q[Name] | string | null | undefined };
+declare const asked: unique symbol;
+/** A path with its query, which still knows what GET answers there. */
+export type Asked<Path extends keyof Answers> = string & { readonly [asked]: Path };
 
 /** `path` with the members of `query` that say something. */
+export function withQuery<Path extends keyof Queries & keyof Answers>(path: Path, query: Loose<Queries[NoInfer<Path>]>): Asked<Path>;
+export function withQuery(path: string, query: Query): string;
 export function withQuery(path: string, query: Query): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
   const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, get } from "./client";
+import { ApiError, type Asked, get } from "./client";
 import { isLive, type Kind, listen } from "./live";
+import type { Answers } from "./schema";
 
 export interface Resource<T> {
   data: T | undefined;
@@ -52,6 +53,8 @@ function useFreshness(active: boolean, { every, on = NOTHING, always = false, ap
 }
 
 /** What `path` answers, asked again as `fresh` says (a number: every so many milliseconds). `null` = ask nothing yet. */
+export function useResource<Path extends keyof Answers>(path: Path | Asked<Path> | null, fresh?: number | Freshness): Resource<Answers[Path]>;
+export function useResource<T>(path: string | null, fresh?: number | Freshness): Resource<T>;
 export function useResource<T>(path: string | null, fresh?: number | Freshness): Resource<T> {
   const [state, setState] = useState<{ path: string | null; data?: T; error?: ApiError }>({ path: null });
   const [round, setRound] = useState(0);

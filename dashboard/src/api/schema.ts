@@ -1,5 +1,11 @@
 // Made of the admin API's description by `make docs`. Not to be edited.
 
+/** Every list. `next_cursor` asks for the next page; null: this was the last. */
+export interface Listing<T> {
+  data: T[];
+  next_cursor: string | null;
+}
+
 /** One way to pay a provider. `tier` is the one in force, `own_tier` what was said of this account; `state`: `connected`, `failing`, `sign in again`, `terms not acknowledged`, `disabled`, `not supported` or `unknown provider`; `label` is what response headers say of it; `secret_hint` the masked credential, `login` the sign-in that stands in its place. Times in unix seconds. */
 export interface Account {
   id: string;
@@ -1529,4 +1535,74 @@ export interface Window {
 /** One way to the upstreams. */
 export interface WireState {
   origins?: Record<string, Pool>;
+}
+
+/** What GET answers. */
+export interface Answers {
+  "/api/aliases": Listing<AliasEntry>;
+  "/api/budgets": Listing<BudgetView>;
+  "/api/cache": CacheState;
+  "/api/capture": CaptureState;
+  "/api/combos": Listing<Combo>;
+  "/api/compliance/audit-log": Listing<AuditRow>;
+  "/api/fallback/chains": Listing<ChainEntry>;
+  "/api/init": Init;
+  "/api/keys": Listing<Key>;
+  "/api/models/alias": Listing<AliasEntry>;
+  "/api/models/availability": Listing<UnavailableModel>;
+  "/api/models/catalog": Listing<CatalogueModel>;
+  "/api/monitoring/health": Health;
+  "/api/oauth/importable": Listing<Importable>;
+  "/api/oauth/providers": Listing<LoginProvider>;
+  "/api/openapi.json": Record<string, unknown>;
+  "/api/policies": Listing<ChainEntry>;
+  "/api/pricing": Listing<ModelPrice>;
+  "/api/provider-metrics": Listing<ProviderMetrics>;
+  "/api/provider-models": Listing<CustomModelRow>;
+  "/api/provider-nodes": Listing<Node>;
+  "/api/providers": Listing<Account>;
+  "/api/providers/catalogue": Listing<Provider>;
+  "/api/quotas": Listing<Quota>;
+  "/api/rate-limits": Listing<RateLimits>;
+  "/api/requests/active": Listing<ActiveRequest>;
+  "/api/resilience": Resilience;
+  "/api/routing/providers": Listing<RoutedProvider>;
+  "/api/sessions": Listing<WarmSession>;
+  "/api/settings": Listing<Setting>;
+  "/api/settings/ip-filter": IpFilter;
+  "/api/settings/proxy": OutboundProxies;
+  "/api/settings/require-login": LoginRequired;
+  "/api/settings/system-prompt": SystemPrompt;
+  "/api/settings/thinking-budget": ThinkingBudget;
+  "/api/strategies": Listing<Strategy>;
+  "/api/telemetry/summary": Listing<TargetLatency>;
+  "/api/token-health": TokenHealthReport;
+  "/api/usage/budget": Listing<BudgetView>;
+  "/api/usage/heat": Heat;
+  "/api/usage/history": Listing<LedgerRow>;
+  "/api/usage/logs": Listing<LedgerRow>;
+  "/api/usage/request-logs": Listing<LedgerRow>;
+  "/api/usage/series": UsageSeries;
+  "/api/usage/sessions": Listing<Session>;
+  "/api/usage/totals": Listing<UsageTotals>;
+}
+
+/** What GET takes in the query. */
+export interface Queries {
+  "/api/compliance/audit-log": { limit?: number; cursor?: string };
+  "/api/keys": { all?: boolean };
+  "/api/models/catalog": { all?: boolean; provider?: string; kind?: string };
+  "/api/oauth/importable": { provider?: string };
+  "/api/pricing": { provider?: string; q?: string; source?: string; limit?: number; cursor?: string };
+  "/api/provider-metrics": { since?: number };
+  "/api/provider-models": { provider?: string };
+  "/api/sessions": { limit?: number };
+  "/api/usage/export": { since?: number; until?: number; request_id?: string; key_id?: string; account_id?: string; provider?: string; model?: string; combo?: string; client_format?: string; upstream_format?: string; status?: number; outcome?: string; error_kind?: string; session_id?: string; agent_id?: string; format?: "csv" | "json"; limit?: number };
+  "/api/usage/heat": { since?: number; until?: number; provider?: string; model?: string; key_id?: string; account_id?: string; combo?: string };
+  "/api/usage/history": { since?: number; until?: number; request_id?: string; key_id?: string; account_id?: string; provider?: string; model?: string; combo?: string; client_format?: string; upstream_format?: string; status?: number; outcome?: string; error_kind?: string; session_id?: string; agent_id?: string; limit?: number; cursor?: string };
+  "/api/usage/logs": { since?: number; until?: number; request_id?: string; key_id?: string; account_id?: string; provider?: string; model?: string; combo?: string; client_format?: string; upstream_format?: string; status?: number; outcome?: string; error_kind?: string; session_id?: string; agent_id?: string; limit?: number; cursor?: string };
+  "/api/usage/request-logs": { since?: number; until?: number; request_id?: string; key_id?: string; account_id?: string; provider?: string; model?: string; combo?: string; client_format?: string; upstream_format?: string; status?: number; outcome?: string; error_kind?: string; session_id?: string; agent_id?: string; limit?: number; cursor?: string };
+  "/api/usage/series": { since?: number; until?: number; step?: "auto" | "day" | "hour"; group_by?: string; top?: number; provider?: string; model?: string; key_id?: string; account_id?: string; combo?: string };
+  "/api/usage/sessions": { limit?: number; cursor?: string };
+  "/api/usage/totals": { since?: number; until?: number; request_id?: string; key_id?: string; account_id?: string; provider?: string; model?: string; combo?: string; client_format?: string; upstream_format?: string; status?: number; outcome?: string; error_kind?: string; session_id?: string; agent_id?: string; group_by?: string; tz?: boolean };
 }

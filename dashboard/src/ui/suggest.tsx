@@ -1,15 +1,13 @@
 import { useId, useMemo } from "preact/hooks";
-import type { Listing } from "../api/client";
 import { useResource } from "../api/resource";
-import type { CatalogueModel, Combo } from "../api/types";
 import { Field } from "./basics";
 
 const MOST = 400;
 
 /** Names that a request can ask for now: combos first, then models of connected providers. */
 export function useTargets(): { combos: string[]; models: string[] } {
-  const combos = useResource<Listing<Combo>>("/api/combos");
-  const models = useResource<Listing<CatalogueModel>>("/api/models/catalog");
+  const combos = useResource("/api/combos");
+  const models = useResource("/api/models/catalog");
   return useMemo(
     () => ({ combos: combos.data?.data.map((combo) => combo.name) ?? [], models: models.data?.data.map((model) => model.id) ?? [] }),
     [combos.data, models.data],

@@ -27,7 +27,7 @@ function useNames(by: string): Map<string, string> {
 export function Breakdown({ query }: { query: Record<string, string | number> }) {
   const [by, setBy] = useFilter("by", "model");
   const group = BY.some(([name]) => name === by) ? by : "model";
-  const totals = useResource<Listing<Totals>>(withQuery("/api/usage/totals", { ...query, group_by: group }));
+  const totals = useResource(withQuery("/api/usage/totals", { ...query, group_by: group }));
   const names = useNames(group);
   const title = BY.find(([name]) => name === group)?.[1] ?? "";
   const all = totals.data?.data.reduce((sum, row) => sum + row.requests, 0) ?? 0;

@@ -1,6 +1,6 @@
 import type { Page } from "../../app/pages";
 import { useFilter } from "../../app/router";
-import { type Listing, withQuery } from "../../api/client";
+import { withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { Totals } from "../../api/types";
 import { Button, SelectField } from "../../ui/basics";
@@ -13,7 +13,7 @@ import { beginning, RANGES, slots, week } from "./time";
 
 /** A filter of the ledger whose choices are what stands in it. */
 function Choice({ label, group, since, value, onText }: { label: string; group: string; since: number; value: string; onText: (value: string) => void }) {
-  const totals = useResource<Listing<Totals>>(withQuery("/api/usage/totals", { since, group_by: group }));
+  const totals = useResource(withQuery("/api/usage/totals", { since, group_by: group }));
   const found = totals.data?.data.flatMap((row) => (row.group === null ? [] : [row.group])) ?? [];
   const choices = value && !found.includes(value) ? [value, ...found] : found;
   return <SelectField label={label} value={value} onText={onText} options={[["", "All"], ...choices.map((choice) => [choice, choice] as const)]} />;
@@ -99,7 +99,7 @@ function Analytics() {
   const since = beginning(days);
   const query = { since, provider, model, key_id: key };
   // Hours, which become days of the local zone here: the server knows UTC days only.
-  const totals = useResource<Listing<Totals>>(withQuery("/api/usage/totals", { ...query, group_by: "hour" }), 60_000);
+  const totals = useResource(withQuery("/api/usage/totals", { ...query, group_by: "hour" }), 60_000);
   const filtered = Boolean(provider || model || key);
   const clear = () => {
     setProvider("");

@@ -1,6 +1,6 @@
 import type { Page } from "../../app/pages";
 import { useFilter } from "../../app/router";
-import { type Listing, withQuery } from "../../api/client";
+import { withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { AuditRow } from "../../api/types";
 import { Button, Time } from "../../ui/basics";
@@ -17,7 +17,7 @@ const COLUMNS: Column<AuditRow>[] = [
 
 function Audit() {
   const [cursor, setCursor] = useFilter("cursor");
-  const entries = useResource<Listing<AuditRow>>(withQuery("/api/compliance/audit-log", { limit: 50, cursor }));
+  const entries = useResource(withQuery("/api/compliance/audit-log", { limit: 50, cursor }));
   return (
     <>
       <PageHead title="Audit" about="Every change of the configuration: who made it and when." />

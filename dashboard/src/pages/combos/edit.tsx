@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { go } from "../../app/router";
-import { type Listing, patch, post, remove } from "../../api/client";
+import { patch, post, remove } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { Combo, Strategy } from "../../api/types";
 import { Badge, Button, Copy, TextField } from "../../ui/basics";
@@ -109,7 +109,7 @@ function Delete({ combo }: { combo: Combo }) {
 }
 
 export function NewCombo() {
-  const strategies = useResource<Listing<Strategy>>("/api/strategies");
+  const strategies = useResource("/api/strategies");
   return (
     <>
       <PageHead title="New combo" about="Several models behind one name." />
@@ -120,8 +120,8 @@ export function NewCombo() {
 
 export function EditCombo({ params }: { params: Record<string, string> }) {
   // From the list: names of combos hold slashes, which paths of the API do not.
-  const combos = useResource<Listing<Combo>>("/api/combos");
-  const strategies = useResource<Listing<Strategy>>("/api/strategies");
+  const combos = useResource("/api/combos");
+  const strategies = useResource("/api/strategies");
   return (
     <Loaded of={combos} heading="Combo">
       {({ data }) => {

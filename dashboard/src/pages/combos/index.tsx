@@ -1,6 +1,5 @@
 import type { Page } from "../../app/pages";
 import { useFilter } from "../../app/router";
-import type { Listing } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { Combo, Step } from "../../api/types";
 import { Badge, TextField } from "../../ui/basics";
@@ -16,7 +15,7 @@ const SOURCES = { stored: "here", file: "config file", builtin: "built in" } as 
 const named = (step: Step | string) => (typeof step === "string" ? step : (step.combo ?? step.model ?? ""));
 
 function Combos() {
-  const combos = useResource<Listing<Combo>>("/api/combos");
+  const combos = useResource("/api/combos");
   const targets = useTargets();
   const [search, setSearch] = useFilter("q");
   const [model, setModel] = useFilter("model");

@@ -1,4 +1,3 @@
-import type { Listing } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { Account, Step } from "../../api/types";
 import { Button, SelectField, TextField } from "../../ui/basics";
@@ -50,7 +49,7 @@ interface StepsProps {
 }
 
 export function Steps({ label, one, drafts, options, onChange, weighted = false, errorAt }: StepsProps) {
-  const accounts = useResource<Listing<Account>>("/api/providers");
+  const accounts = useResource("/api/providers");
   const change = (key: number, part: Partial<Draft>) => onChange(drafts.map((step) => (step.key === key ? { ...step, ...part } : step)));
   return (
     <div class="stack">

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
-import { type Listing, patch, post } from "../../api/client";
+import { patch, post } from "../../api/client";
 import { useResource } from "../../api/resource";
-import type { Budget, Key } from "../../api/types";
+import type { Budget } from "../../api/types";
 import { Button, Dialog, SelectField, TextField } from "../../ui/basics";
 import { FormProblem, useSubmit } from "../../ui/submit";
 import { toast } from "../../ui/toasts";
@@ -12,7 +12,7 @@ const FIELDS = ["usd", "tokens", "warn_at"];
 
 /** A new budget, or one to be changed; whose it is and its period are what it is known by. */
 export function BudgetForm({ known, onClose, onDone }: { known: Budget | null; onClose: () => void; onDone: () => void }) {
-  const keys = useResource<Listing<Key>>(known ? null : "/api/keys");
+  const keys = useResource(known ? null : "/api/keys");
   const [key, setKey] = useState(known?.key_id ?? "");
   const [period, setPeriod] = useState<string>(known?.period ?? "monthly");
   const [usd, setUsd] = useState(typed(known?.usd));

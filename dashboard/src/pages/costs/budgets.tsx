@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Budget } from "../../api/types";
-import { type Listing, remove } from "../../api/client";
+import { remove } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { Badge, Button } from "../../ui/basics";
 import { useNow } from "../../ui/clock";
@@ -82,7 +82,7 @@ function One({ budget, now, onEdit, onDrop }: OneProps) {
 
 /** What may be spent. */
 export function Budgets() {
-  const budgets = useResource<Listing<Budget>>("/api/budgets", { every: 10_000, on: ["usage"], apart: 1500 });
+  const budgets = useResource("/api/budgets", { every: 10_000, on: ["usage"], apart: 1500 });
   const [edited, setEdited] = useState<Budget | "new" | null>(null);
   const [dropped, setDropped] = useState<Budget | null>(null);
   const now = useNow();

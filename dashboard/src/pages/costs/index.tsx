@@ -1,8 +1,7 @@
 import type { Page } from "../../app/pages";
 import { useFilter } from "../../app/router";
-import { type Listing, withQuery } from "../../api/client";
+import { withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
-import type { Totals } from "../../api/types";
 import { SelectField } from "../../ui/basics";
 import { count, money, percent } from "../../ui/format";
 import { Figure, Loaded, PageHead } from "../../ui/states";
@@ -12,7 +11,7 @@ import { Prices } from "./prices";
 import { Spend } from "./spend";
 
 function Sums({ since }: { since: number }) {
-  const totals = useResource<Listing<Totals>>(withQuery("/api/usage/totals", { since }), { every: 30_000, on: ["usage"], apart: 10_000 });
+  const totals = useResource(withQuery("/api/usage/totals", { since }), { every: 30_000, on: ["usage"], apart: 10_000 });
   return (
     <Loaded of={totals}>
       {({ data: [sum] }) => {

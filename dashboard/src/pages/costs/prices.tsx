@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { useFilter } from "../../app/router";
 import type { Price } from "../../api/types";
-import { type Listing, remove, withQuery } from "../../api/client";
+import { remove, withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { Badge, Button, SelectField, TextField, Time } from "../../ui/basics";
 import { money } from "../../ui/format";
@@ -50,7 +50,7 @@ export function Prices() {
   const [search, setSearch] = useFilter("price");
   const [source, setSource] = useFilter("source");
   const [cursor, setCursor] = useFilter("cursor");
-  const prices = useResource<Listing<Price>>(withQuery("/api/pricing", { q: search, source, cursor, limit: 12 }));
+  const prices = useResource(withQuery("/api/pricing", { q: search, source, cursor, limit: 12 }));
   const [edited, setEdited] = useState<Price | null>(null);
   const reset = async (price: Price) => {
     await remove(`/api/pricing/${encodeURIComponent(price.provider)}/${encodeURIComponent(price.model)}`);

@@ -1,5 +1,4 @@
 import { useFilter } from "../../app/router";
-import type { UsageSeries } from "../../api/types";
 import { type Listing, withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { SelectField } from "../../ui/basics";
@@ -32,7 +31,7 @@ export function Spend({ since, daily }: { since: number; daily: boolean }) {
   const [by, setBy] = useFilter("by", "provider");
   const group = BY.some(([name]) => name === by) ? by : "provider";
   const title = BY.find(([name]) => name === group)?.[1] ?? "";
-  const found = useResource<UsageSeries>(withQuery("/api/usage/series", { since, step: daily ? "day" : "hour", group_by: group, top: 5 }), { every: 60_000, on: ["usage"], apart: 15_000 });
+  const found = useResource(withQuery("/api/usage/series", { since, step: daily ? "day" : "hour", group_by: group, top: 5 }), { every: 60_000, on: ["usage"], apart: 15_000 });
   const named = useResource<Listing<{ id: string; name: string }>>(NAMED[group] ?? null);
   const names = new Map(named.data?.data.map((one) => [one.id, one.name]));
   const nameOf = (id: string | null) => (id === null ? "none" : (names.get(id) ?? id));

@@ -104,7 +104,7 @@ function Store({ of }: { of: Health }) {
 }
 
 function HealthPage() {
-  const health = useResource<Health>("/api/monitoring/health", 5000);
+  const health = useResource("/api/monitoring/health", 5000);
   return (
     <>
       <PageHead title="Health" about="The process, its store, and how fast the upstreams answer. Asked anew every five seconds." />

@@ -1,6 +1,4 @@
-import type { Listing } from "../../api/client";
 import { useResource } from "../../api/resource";
-import type { Account, Budget, Quota, Resilience } from "../../api/types";
 import { Badge, Time } from "../../ui/basics";
 import { percent } from "../../ui/format";
 import { AccountState } from "../../ui/outcome";
@@ -8,10 +6,10 @@ import { Card, Loaded } from "../../ui/states";
 
 /** Accounts that do not work, providers behind an open breaker, quotas that are used up. */
 export function Attention() {
-  const accounts = useResource<Listing<Account>>("/api/providers", 30_000);
-  const resilience = useResource<Resilience>("/api/resilience", { every: 10_000, on: ["health"] });
-  const quotas = useResource<Listing<Quota>>("/api/quotas", { every: 30_000, on: ["quotas"], apart: 10_000 });
-  const budgets = useResource<Listing<Budget>>("/api/budgets", { every: 30_000, on: ["usage"], apart: 10_000 });
+  const accounts = useResource("/api/providers", 30_000);
+  const resilience = useResource("/api/resilience", { every: 10_000, on: ["health"] });
+  const quotas = useResource("/api/quotas", { every: 30_000, on: ["quotas"], apart: 10_000 });
+  const budgets = useResource("/api/budgets", { every: 30_000, on: ["usage"], apart: 10_000 });
   const spent = budgets.data?.data.filter((budget) => budget.state !== "ok") ?? [];
   const breakers = resilience.data?.breakers.filter((breaker) => breaker.state !== "closed") ?? [];
   const cooldowns = resilience.data?.cooldowns ?? [];

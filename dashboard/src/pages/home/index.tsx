@@ -1,9 +1,8 @@
 import type { Page } from "../../app/pages";
 import { useSession } from "../../app/session";
-import type { Listing } from "../../api/client";
 import { withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
-import type { Health, Totals, Try } from "../../api/types";
+import type { Try } from "../../api/types";
 import { Badge, Copy, Time } from "../../ui/basics";
 import { count, lasting, money, percent, plural, span } from "../../ui/format";
 import { Outcome } from "../../ui/outcome";
@@ -16,7 +15,7 @@ import { Speed } from "./speed";
 const midnight = () => Math.floor(new Date().setHours(0, 0, 0, 0) / 1000);
 
 function Strip() {
-  const health = useResource<Health>("/api/monitoring/health", { every: 5000, on: ["in_flight"], apart: 2000 });
+  const health = useResource("/api/monitoring/health", { every: 5000, on: ["in_flight"], apart: 2000 });
   return (
     <Loaded of={health}>
       {(data) => (
@@ -35,7 +34,7 @@ function Strip() {
 
 function Today() {
   const since = midnight();
-  const totals = useResource<Listing<Totals>>(withQuery("/api/usage/totals", { since }), { every: 10_000, on: ["usage"], apart: 3000 });
+  const totals = useResource(withQuery("/api/usage/totals", { since }), { every: 10_000, on: ["usage"], apart: 3000 });
   return (
     <Loaded of={totals}>
       {({ data: [sum] }) =>
@@ -93,7 +92,7 @@ const COLUMNS: Column<Try>[] = [
 ];
 
 function Recent() {
-  const recent = useResource<Listing<Try>>("/api/usage/history?limit=8", { every: 5000, on: ["usage"] });
+  const recent = useResource(withQuery("/api/usage/history", { limit: 8 }), { every: 5000, on: ["usage"] });
   return (
     <Card title="Latest requests" wide actions={<a href="/logs">All</a>}>
       <Loaded of={recent} isEmpty={({ data }) => data.length === 0} empty={<p>No request has come yet. Try the curl line above.</p>}>

@@ -1,5 +1,5 @@
 import type { ActiveRequest as Row } from "../../api/types";
-import { ApiError, type Listing, post } from "../../api/client";
+import { ApiError, post } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { Badge, Button } from "../../ui/basics";
 import { useNow } from "../../ui/clock";
@@ -22,7 +22,7 @@ const columns = (now: number): Column<Row>[] => [
 
 /** Requests being served, and ending one. */
 export function Running() {
-  const running = useResource<Listing<Row>>("/api/requests/active", { every: 2000, on: ["in_flight", "usage"], always: true });
+  const running = useResource("/api/requests/active", { every: 2000, on: ["in_flight", "usage"], always: true });
   const now = useNow();
   const cancel = async (row: Row) => {
     try {

@@ -1,6 +1,5 @@
-import { type Listing, withQuery } from "../../api/client";
+import { withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
-import type { Try } from "../../api/types";
 import { span } from "../../ui/format";
 import { Card, Loaded } from "../../ui/states";
 
@@ -18,7 +17,7 @@ const line = (values: readonly number[], most: number) =>
 
 /** How long the first token took of late: the middle one and the slowest in twenty, as figures and as lines. */
 export function Speed() {
-  const tries = useResource<Listing<Try>>(withQuery("/api/usage/history", { outcome: "ok", limit: TRIES }), { every: 10_000, on: ["usage"], apart: 5000 });
+  const tries = useResource(withQuery("/api/usage/history", { outcome: "ok", limit: TRIES }), { every: 10_000, on: ["usage"], apart: 5000 });
   return (
     <Card title="First token">
       <Loaded of={tries} isEmpty={({ data }) => data.every((row) => row.ttft_ms === null)} empty={<p>Nothing has been measured yet.</p>}>

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Page } from "../../app/pages";
-import { ApiError, type Listing, post, remove } from "../../api/client";
+import { ApiError, post, remove } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { Key, NewKey } from "../../api/types";
 import { Badge, Button, Copy, Dialog, TextField, Time } from "../../ui/basics";
@@ -64,7 +64,7 @@ function Plain({ text, onClose }: { text: string; onClose: () => void }) {
 }
 
 function Keys() {
-  const keys = useResource<Listing<Key>>("/api/keys");
+  const keys = useResource("/api/keys");
   const [creating, setCreating] = useState(false);
   const [plain, setPlain] = useState<string | null>(null);
   const [revoking, setRevoking] = useState<Key | null>(null);

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
-import { type Listing, put, remove } from "../../api/client";
-import { useResource } from "../../api/resource";
-import type { CaptureState, CaptureView, Key } from "../../api/types";
+import { put, remove } from "../../api/client";
+import { type Resource, useResource } from "../../api/resource";
+import type { CaptureState, CaptureView } from "../../api/types";
 import { Badge, Button, Dialog, SelectField, Time } from "../../ui/basics";
 import { bytes, plural } from "../../ui/format";
 import { Loaded } from "../../ui/states";
@@ -17,8 +17,8 @@ const LASTS = [
 
 const whose = (rule: CaptureView) => (rule.key_id === null ? "Every request" : `Requests of ${rule.key_name ?? rule.key_id}`);
 
-function Settings({ of, onClose }: { of: ReturnType<typeof useResource<CaptureState>>; onClose: () => void }) {
-  const keys = useResource<Listing<Key>>("/api/keys");
+function Settings({ of, onClose }: { of: Resource<CaptureState>; onClose: () => void }) {
+  const keys = useResource("/api/keys");
   const [key, setKey] = useState("");
   const [seconds, setSeconds] = useState("900");
   const form = useSubmit(async () => {
@@ -84,7 +84,7 @@ function Settings({ of, onClose }: { of: ReturnType<typeof useResource<CaptureSt
 
 /** Whether payloads are captured now, and changing that. */
 export function Capture() {
-  const captures = useResource<CaptureState>("/api/capture", 30_000);
+  const captures = useResource("/api/capture", 30_000);
   const [open, setOpen] = useState(false);
   const on = captures.data !== undefined && captures.data.data.length > 0;
   return (

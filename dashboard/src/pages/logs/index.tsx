@@ -73,7 +73,7 @@ function Logs() {
     ["Combo", combo, setCombo],
     ["Format", format, setFormat],
   ] as const;
-  const tries = useResource<Listing<Try>>(withQuery("/api/usage/history", query), live && !cursor ? { every: 3000, on: ["usage"] } : undefined);
+  const tries = useResource(withQuery("/api/usage/history", { ...query }), live && !cursor ? { every: 3000, on: ["usage"] } : undefined);
   return (
     <>
       <PageHead title="Logs" about="One row for each try. Several rows of one request mean that it fell back.">

@@ -1,4 +1,4 @@
-import { type Listing, withQuery } from "../../api/client";
+import { withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { Try } from "../../api/types";
 import { Copy, Dialog, Time } from "../../ui/basics";
@@ -42,7 +42,7 @@ function Waterfall({ of, begin, whole }: { of: Try; begin: number; whole: number
 
 /** A request with all its tries. */
 export function Request({ id, onClose }: { id: string; onClose: () => void }) {
-  const tries = useResource<Listing<Try>>(withQuery("/api/usage/history", { request_id: id, limit: 100 }));
+  const tries = useResource(withQuery("/api/usage/history", { request_id: id, limit: 100 }));
   return (
     <Dialog title="Request" onClose={onClose}>
       <p class="row">

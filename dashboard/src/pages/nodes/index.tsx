@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Page } from "../../app/pages";
 import { useFilter } from "../../app/router";
-import { type Listing, remove } from "../../api/client";
+import { remove } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { type Node, TIERS } from "../../api/types";
 import { Badge, Button, TextField } from "../../ui/basics";
@@ -12,7 +12,7 @@ import { toast } from "../../ui/toasts";
 import { FORMATS, NodeForm } from "./form";
 
 function Nodes() {
-  const nodes = useResource<Listing<Node>>("/api/provider-nodes");
+  const nodes = useResource("/api/provider-nodes");
   const [search, setSearch] = useFilter("q");
   const [edited, setEdited] = useState<Node | "new" | null>(null);
   const [dropped, setDropped] = useState<Node | null>(null);

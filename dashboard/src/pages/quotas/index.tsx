@@ -1,6 +1,6 @@
 import type { Page } from "../../app/pages";
 import { useFilter } from "../../app/router";
-import { type Listing, post } from "../../api/client";
+import { post } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { Badge, Button, SelectField, TextField } from "../../ui/basics";
 import { useNow } from "../../ui/clock";
@@ -50,7 +50,7 @@ const known = (quota: Quota) => quota.windows.length > 0 || quota.question !== n
 const worst = (quota: Quota) => Math.max(0, ...quota.windows.map((window) => window.used));
 
 function Windows() {
-  const quotas = useResource<Listing<Quota>>("/api/quotas", { every: 15_000, on: ["quotas"], apart: 2000 });
+  const quotas = useResource("/api/quotas", { every: 15_000, on: ["quotas"], apart: 2000 });
   const [search, setSearch] = useFilter("q");
   const [show, setShow] = useFilter("show");
   const now = useNow();

@@ -5,13 +5,13 @@ import { useNow } from "../../ui/clock";
 import { Card, Loaded } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { toast } from "../../ui/toasts";
-import type { Breaker, Cooldown, Line, Resilience } from "../../api/types";
+import type { Breaker, Cooldown, Line } from "../../api/types";
 
 const BREAKERS = { closed: ["good", "closed"], open: ["bad", "open"], half_open: ["warn", "trying again"] } as const;
 
 /** Cooldowns, breakers and waiting lines: each can be taken away. */
 export function Obstacles() {
-  const state = useResource<Resilience>("/api/resilience", { every: 5000, on: ["health"], always: true });
+  const state = useResource("/api/resilience", { every: 5000, on: ["health"], always: true });
   const now = useNow(); // the countdowns run on between two answers
   const reset = async (body: Record<string, string>, what: string) => {
     const { unlocked } = await post<{ unlocked: number }>("/api/resilience/reset", body);

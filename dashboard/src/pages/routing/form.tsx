@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
-import { type Listing, patch } from "../../api/client";
+import { patch } from "../../api/client";
 import { useResource } from "../../api/resource";
-import { type RoutedProvider, type Strategy, type Tier, TIERS } from "../../api/types";
+import { type RoutedProvider, type Tier, TIERS } from "../../api/types";
 import { Button, Dialog, SelectField } from "../../ui/basics";
 import { Loaded } from "../../ui/states";
 import { FormProblem, useSubmit } from "../../ui/submit";
@@ -12,7 +12,7 @@ const CHOICES = Object.entries(TIERS) as [Tier, string][];
 
 /** Tier and strategy of one provider, tiers of its accounts. */
 export function RoutingForm({ provider, onClose, onDone }: { provider: RoutedProvider; onClose: () => void; onDone: () => void }) {
-  const strategies = useResource<Listing<Strategy>>("/api/strategies");
+  const strategies = useResource("/api/strategies");
   const [tier, setTier] = useState<string>(provider.tier);
   const [strategy, setStrategy] = useState(provider.strategy ?? "");
   const [options, setOptions] = useState(provider.options);

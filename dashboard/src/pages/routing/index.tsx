@@ -1,7 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Page } from "../../app/pages";
 import { useFilter } from "../../app/router";
-import type { Listing } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { type RoutedProvider, TIERS } from "../../api/types";
 import { Button, TextField } from "../../ui/basics";
@@ -18,7 +17,7 @@ const VALUES: Column<RoutedProvider>[] = [
 ];
 
 function Routing() {
-  const providers = useResource<Listing<RoutedProvider>>("/api/routing/providers");
+  const providers = useResource("/api/routing/providers");
   const [search, setSearch] = useFilter("q");
   const [edited, setEdited] = useState<RoutedProvider | null>(null);
   const columns: Column<RoutedProvider>[] = [

@@ -1,6 +1,6 @@
 import type { Page } from "../../app/pages";
 import { useFilter } from "../../app/router";
-import { type Listing, withQuery } from "../../api/client";
+import { withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { Session } from "../../api/types";
 import { Button, TextField, Time } from "../../ui/basics";
@@ -24,7 +24,7 @@ const COLUMNS: Column<Session>[] = [
 function Sessions() {
   const [search, setSearch] = useFilter("q");
   const [cursor, setCursor] = useFilter("cursor");
-  const sessions = useResource<Listing<Session>>(withQuery("/api/usage/sessions", { limit: 50, cursor }), cursor ? undefined : { every: 30_000, on: ["usage"], apart: 10_000 });
+  const sessions = useResource(withQuery("/api/usage/sessions", { limit: 50, cursor }), cursor ? undefined : { every: 30_000, on: ["usage"], apart: 10_000 });
   const found = (sessions.data?.data ?? []).filter((row) => row.session_id.toLowerCase().includes(search.toLowerCase()));
   return (
     <>

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { useFilter } from "../../app/router";
-import { type Listing, withQuery } from "../../api/client";
+import { withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { Totals, Try } from "../../api/types";
 import { Button, Copy, SelectField, Time } from "../../ui/basics";
@@ -47,9 +47,9 @@ export function SessionPage({ params }: { params: Record<string, string> }) {
   const [agent, setAgent] = useFilter("agent_id");
   const [cursor, setCursor] = useFilter("cursor");
   const [open, setOpen] = useState<Try | null>(null);
-  const sums = useResource<Listing<Totals>>(withQuery("/api/usage/totals", { session_id: id }));
-  const agents = useResource<Listing<Totals>>(withQuery("/api/usage/totals", { session_id: id, group_by: "agent_id" }));
-  const tries = useResource<Listing<Try>>(withQuery("/api/usage/history", { session_id: id, agent_id: agent, limit: 100, cursor }));
+  const sums = useResource(withQuery("/api/usage/totals", { session_id: id }));
+  const agents = useResource(withQuery("/api/usage/totals", { session_id: id, group_by: "agent_id" }));
+  const tries = useResource(withQuery("/api/usage/history", { session_id: id, agent_id: agent, limit: 100, cursor }));
   const named = agents.data?.data.flatMap((row) => (row.group === null ? [] : [row.group])) ?? [];
   return (
     <>

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Page } from "../../app/pages";
 import { useFilter } from "../../app/router";
-import { ApiError, type Listing, patch, put } from "../../api/client";
+import { ApiError, patch, put } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { Setting } from "../../api/types";
 import { Badge, Button, Field, TextField } from "../../ui/basics";
@@ -94,7 +94,7 @@ function Password() {
 }
 
 function SettingsPage() {
-  const settings = useResource<Listing<Setting>>("/api/settings");
+  const settings = useResource("/api/settings");
   const [search, setSearch] = useFilter("q");
   return (
     <>
