@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import re
 import socket
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, ExitStack, suppress
@@ -17,6 +19,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from running.doubles import serves_code_assist
 from running.fixtures import Server, serving
 from upstream.authority import Authority, Person
 
@@ -91,8 +94,10 @@ async def world(tmp_path: Path) -> AsyncIterator[Open]:
     async with AsyncExitStack() as running:
 
         async def opening(*authorities: Authority) -> World:
+            # An own base_url takes absolute paths away, which one of them needs.
+            placed = [one for one in authorities if one.provider != "github"]
             environ = {name: value for authority in authorities for name, value in authority.environ.items()}
-            config = "".join(f'[providers.{one.provider}]\nbase_url = "{one.url}"\n' for one in authorities)
+            config = "".join(f'[providers.{one.provider}]\nbase_url = "{one.url}"\n' for one in placed)
             server = await running.enter_async_context(serving(tmp_path / "data", config, HOME=str(tmp_path), **environ))
             return World(server, tmp_path, running)
 
@@ -170,7 +175,7 @@ async def test_an_address_that_could_not_be_opened_is_pasted(world: Open, author
     assert (login["email"], login["plan"]) == ("ada@example.com", "pro")
 
 
-@pytest.mark.parametrize("provider", ["qwen", "kimi-coding", "kilocode", "kiro"])
+@pytest.mark.parametrize("provider", ["qwen", "kimi-coding", "kilocode", "kiro", "github"])
 async def test_a_code_is_entered_elsewhere(world: Open, authority: Start, provider: str) -> None:
     there = authority(provider)
     there.interval = None if there.interval is None else 1
@@ -183,6 +188,52 @@ async def test_a_code_is_entered_elsewhere(world: Open, authority: Start, provid
     assert code == 0, said
     assert json.loads(out)["provider"] == provider
     quiet_about(there, out, said)
+
+
+@pytest.mark.parametrize("provider", ["gemini-cli", "antigravity", "cline"])
+async def test_every_browser_flow_comes_back(world: Open, authority: Start, provider: str) -> None:
+    there = authority(provider)
+    serves_code_assist(there)
+    beside = await world(there)
+    command = await beside.begin("login", provider, "--browser", "--accept-terms", "--json")
+    url = await command.read_until(r"Open this address to sign in:\s+(\S+)\n")
+    async with httpx.AsyncClient(trust_env=False) as browser:
+        page = await browser.get(await visit(there, url))
+    assert page.status_code == 200, page.text
+    code, out, said = await command.ends()
+    assert code == 0, said
+    assert json.loads(out)["login"]["email"] == "ada@example.com"
+    quiet_about(there, out, said, page.text)
+
+
+@pytest.mark.parametrize(("provider", "more"), [("iflow", []), ("kiro", ["--option", "idp=Github"])])
+async def test_every_pasted_flow_ends_well(world: Open, authority: Start, provider: str, more: list[str]) -> None:
+    there = authority(provider)
+    beside = await world(there)
+    command = await beside.begin("login", provider, "--paste", "--json", *more)
+    url = await command.read_until(r"Open this address to sign in:\s+(\S+)\n")
+    code, out, said = await command.ends(await visit(there, url) + "\n")
+    assert code == 0, said
+    assert json.loads(out)["login"]["method"] == "paste"
+    assert ("idp=Github" in url) == bool(more)
+    quiet_about(there, out, said)
+
+
+async def test_an_editors_own_sign_in_is_taken_over(world: Open) -> None:
+    beside = await world()
+    path = beside.home / ".config/Cursor/User/globalStorage/state.vscdb"
+    path.parent.mkdir(parents=True)
+    claims = base64.urlsafe_b64encode(json.dumps({"sub": "auth0|user_1", "exp": 4102444800}).encode()).decode().rstrip("=")
+    token = f"eyJhbGciOiJub25lIn0.{claims}.c2lnbmF0dXJl"
+    with sqlite3.connect(path) as editor:
+        editor.execute("CREATE TABLE ItemTable (key TEXT UNIQUE, value BLOB)")
+        rows = {"cursorAuth/accessToken": token, "storage.serviceMachineId": "m-1", "cursorAuth/cachedEmail": "ada@example.com"}
+        editor.executemany("INSERT INTO ItemTable VALUES (?, ?)", rows.items())
+    code, out, said = await beside.run("login", "cursor", "--from-installed", "--yes", "--json")
+    assert code == 0, said
+    login = json.loads(out)["login"]
+    assert (login["email"], login["method"], login["renews"]) == ("ada@example.com", "file", False)
+    assert token not in out + said
 
 
 async def test_a_denied_code_ends_with_the_reason(world: Open, authority: Start) -> None:

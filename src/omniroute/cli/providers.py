@@ -77,6 +77,8 @@ def add(
 ) -> None:
     with state.client() as client:
         known = _known(client, provider)
+        if known["auth"] == "oauth" and not known["env_keys"]:
+            state.note(f"{known['name']} is usually used by signing in: omniroute login {known['id']}")
         prompt = f"API key of {known['name']}" if known["needs_key"] else None
         secret = read_credential(state, api_key_env, api_key_stdin, prompt=prompt)
         body: dict[str, Any] = {"provider": known["id"], "url_vars": _variables(variables)}
