@@ -4,7 +4,7 @@
 -- 0004_key_limits 359b859e9958695f8821977543ff488276d73db172a3744142799a356e1e3031
 -- 0005_ledger 0ceb804fddf9d7fd5a5854104868e2291727726dafb6678cb42aef88892fe6b8
 -- 0006_account_limits a75a65abacc3d0d71d8ec1bf85d5a076d976ce5637d4be6a65ff2a913005f237
--- 0007_accounting 39effce3522df05f4ba6a90cb14e7217f40d9d472ba4b0e68967d78e1d520d6d
+-- 0007_accounting 3204c89f979f2a855a41b59103cad2a8ae7d65441b451281cfb8c3f1256710ce
 -- 0008_logins 52ab14a21af54337387ff47d128f986bc0b5cc2027c570807b748d4e57f04ee5
 
 CREATE TABLE account_routing (
@@ -262,6 +262,25 @@ CREATE TABLE usage_account_hours (
     hour INTEGER NOT NULL,
     provider TEXT NOT NULL,
     account_id TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    tries_ok INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    fallbacks INTEGER NOT NULL,
+    hedges INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    written_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    cost_usd REAL NOT NULL,
+    shadow_cost_usd REAL NOT NULL,
+    PRIMARY KEY (hour, provider, account_id)
+) WITHOUT ROWID;
+
+CREATE TABLE usage_combo_hours (
+    hour INTEGER NOT NULL,
     combo TEXT NOT NULL,
     requests INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
@@ -277,7 +296,7 @@ CREATE TABLE usage_account_hours (
     reasoning_tokens INTEGER NOT NULL,
     cost_usd REAL NOT NULL,
     shadow_cost_usd REAL NOT NULL,
-    PRIMARY KEY (hour, provider, account_id, combo)
+    PRIMARY KEY (hour, combo)
 ) WITHOUT ROWID;
 
 CREATE TABLE usage_days (

@@ -84,6 +84,7 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
     cache_hit: float
 
 
+_HEAT = ("requests", "input_tokens", "output_tokens", "cost_usd")
 _SERIES = tuple(name for name in Series.__struct_fields__ if name != "group")
 
 
@@ -137,7 +138,7 @@ class UsageReports:
         # An hour that the clocks live through twice is two hours: what is told apart there is only how far an hour is shifted.
         seconds, shift = (DAY, None) if step == "day" else (HOUR, zone.offset(since) % HOUR)
         local = _shifted(zone, since, until) if shift is None else f"(moment + {shift})"
-        source, params = _source(since, until, filters or {}, {group_by} if group_by else set(), by_hour=True)
+        source, params = _source(since, until, filters or {}, {group_by} if group_by else set(), by_hour=True, sums=_SERIES)
         sums = ", ".join(f"sum({name}) AS {name}" for name in _SERIES)
         found = await self._db.read(
             f"SELECT {group_by or 'NULL'} AS grp, CAST({local} / {seconds} AS INTEGER) AS slot, {sums} FROM ({source}) "
@@ -165,7 +166,7 @@ class UsageReports:
     ) -> dict[str, list[list[float]]]:
         """``requests``, ``tokens`` and ``cost_usd``, each seven days from Monday of 24 hours there."""
         local = _shifted(zone, since, until)
-        source, params = _source(since, until, filters or {}, set(), by_hour=True)
+        source, params = _source(since, until, filters or {}, set(), by_hour=True, sums=_HEAT)
         found = await self._db.read(
             f"SELECT (CAST({local} / {DAY} AS INTEGER) + 3) % 7 AS day, CAST({local} / {HOUR} AS INTEGER) % 24 AS hour, "
             f"sum(requests) AS requests, sum(input_tokens) + sum(output_tokens) AS tokens, sum(cost_usd) AS cost_usd "
@@ -236,9 +237,15 @@ def means_failure(filters: Mapping[str, Any]) -> bool:
 
 
 def _source(
-    since: float | None, until: float | None, filters: Mapping[str, Any], groups: set[str | None], *, by_hour: bool
+    since: float | None,
+    until: float | None,
+    filters: Mapping[str, Any],
+    groups: set[str | None],
+    *,
+    by_hour: bool,
+    sums: Sequence[str] = SUMS,
 ) -> tuple[str, list[Any]]:
-    """Sums with the ``groups`` and a ``moment``, as SQL: whole days (but ``by_hour``), then whole hours, then rows."""
+    """``sums`` with the ``groups`` and a ``moment``, as SQL: whole days (but ``by_hour``), then whole hours, then rows."""
     for name in filters:
         if name not in FILTERS:
             raise BadRequest(f"cannot filter by {name!r}; known: {', '.join(FILTERS)}", param=name)
@@ -257,7 +264,7 @@ def _source(
             if first is not None and last is not None and first >= last:
                 left.append((start, end))
                 continue
-            sql, values = _of_family(family, first, last, filters, shown)
+            sql, values = _of_family(family, first, last, filters, shown, sums)
             parts.append(sql)
             params += values
             if start is not None and first is not None and start < first * family.seconds:
@@ -266,14 +273,14 @@ def _source(
                 left.append((float(last * family.seconds), end))
         spans = left
     for start, end in spans:
-        sql, values = _rows(start, end, filters, shown)
+        sql, values = _rows(start, end, filters, shown, sums)
         parts.append(sql)
         params += values
     return " UNION ALL ".join(parts), params
 
 
 def _of_family(
-    family: Family, first: int | None, last: int | None, filters: Mapping[str, Any], shown: set[str]
+    family: Family, first: int | None, last: int | None, filters: Mapping[str, Any], shown: set[str], sums: Sequence[str]
 ) -> tuple[str, list[Any]]:
     texts = [f"{name} = ?" for name in filters]
     params: list[Any] = ["" if value is None else value for value in filters.values()]
@@ -281,17 +288,19 @@ def _of_family(
         if bound is not None:
             texts.append(text)
             params.append(bound)
-    columns = [*(f"nullif({name}, '') AS {name}" for name in sorted(shown)), f"{family.time} * {family.seconds} AS moment", *SUMS]
+    columns = [*(f"nullif({name}, '') AS {name}" for name in sorted(shown)), f"{family.time} * {family.seconds} AS moment", *sums]
     return f"SELECT {', '.join(columns)} FROM {family.table} WHERE {' AND '.join(texts) or '1'}", params
 
 
-def _rows(since: float | None, until: float | None, filters: Mapping[str, Any], groups: set[Any]) -> tuple[str, list[Any]]:
+def _rows(
+    since: float | None, until: float | None, filters: Mapping[str, Any], groups: set[str], sums: Sequence[str]
+) -> tuple[str, list[Any]]:
     texts, params = conditions(filters)
     for text, value in (("started_at >= ?", since), ("started_at < ?", until)):
         if value is not None:
             texts.append(text)
             params.append(value)
-    shown = [*sorted(groups), "started_at AS moment", *(f"{sql} AS {name}" for name, sql in OF_A_ROW.items())]
+    shown = [*sorted(groups), "started_at AS moment", *(f"{OF_A_ROW[name]} AS {name}" for name in sums)]
     return f"SELECT {', '.join(shown)} FROM usage WHERE {' AND '.join((*texts, 'outcome IS NOT ?'))}", [*params, "open"]
 
 

@@ -30,7 +30,8 @@ class Family(NamedTuple):
 
 HOURS = (
     Family("usage_hours", "hour", HOUR, ("provider", "model", "key_id")),
-    Family("usage_account_hours", "hour", HOUR, ("provider", "account_id", "combo")),
+    Family("usage_account_hours", "hour", HOUR, ("provider", "account_id")),
+    Family("usage_combo_hours", "hour", HOUR, ("combo",)),
 )
 DAYS = Family("usage_days", "day", DAY, ("provider", "model", "key_id", "account_id", "combo", "client_format"))
 SUMS = (
@@ -106,15 +107,17 @@ async def _add_groups(connection: aiosqlite.Connection, groups: dict[tuple[Any, 
     """What few groups of many rows come to, in every table."""
     hours: dict[tuple[Any, ...], list[Any]] = {}
     accounts: dict[tuple[Any, ...], list[Any]] = {}
+    combos: dict[tuple[Any, ...], list[Any]] = {}
     days: dict[tuple[Any, ...], list[Any]] = {}
     quarters: dict[tuple[Any, ...], list[Any]] = {}
     for (quarter, provider, model, key, account, combo, client_format), sums in groups.items():
         hour = quarter // (HOUR // QUARTER)
         _into(hours, (hour, provider, model, key), sums)
-        _into(accounts, (hour, provider, account, combo), sums)
+        _into(accounts, (hour, provider, account), sums)
+        _into(combos, (hour, combo), sums)
         _into(days, (quarter // (DAY // QUARTER), provider, model, key, account, combo, client_format), sums)
         _into(quarters, (quarter, key), [sums[_COST], sums[_INPUT] + sums[_OUTPUT]])
-    for (_, sql), found in zip(_FAMILIES, (hours, accounts, days), strict=True):
+    for (_, sql), found in zip(_FAMILIES, (hours, accounts, combos, days), strict=True):
         await _many(connection, sql, [(*of, *_fitting(sums)) for of, sums in found.items()])
     await _many(connection, _QUARTERS, [(*of, *_fitting(sums)) for of, sums in quarters.items()])
 

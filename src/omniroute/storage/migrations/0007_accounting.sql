@@ -81,6 +81,25 @@ CREATE TABLE usage_account_hours (
     hour INTEGER NOT NULL,
     provider TEXT NOT NULL,
     account_id TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    tries_ok INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    fallbacks INTEGER NOT NULL,
+    hedges INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    written_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    cost_usd REAL NOT NULL,
+    shadow_cost_usd REAL NOT NULL,
+    PRIMARY KEY (hour, provider, account_id)
+) WITHOUT ROWID;
+
+CREATE TABLE usage_combo_hours (
+    hour INTEGER NOT NULL,
     combo TEXT NOT NULL,
     requests INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
@@ -96,7 +115,7 @@ CREATE TABLE usage_account_hours (
     reasoning_tokens INTEGER NOT NULL,
     cost_usd REAL NOT NULL,
     shadow_cost_usd REAL NOT NULL,
-    PRIMARY KEY (hour, provider, account_id, combo)
+    PRIMARY KEY (hour, combo)
 ) WITHOUT ROWID;
 
 CREATE TABLE usage_days (
@@ -168,12 +187,20 @@ SELECT CAST(started_at / 3600 AS INTEGER), provider, model, coalesce(key_id, '')
 FROM usage WHERE outcome != 'open' GROUP BY 1, 2, 3, 4;
 
 INSERT INTO usage_account_hours
-SELECT CAST(started_at / 3600 AS INTEGER), provider, coalesce(account_id, ''), coalesce(combo, ''),
+SELECT CAST(started_at / 3600 AS INTEGER), provider, coalesce(account_id, ''),
        sum(attempt = 1), count(*), sum(outcome = 'ok'), sum(outcome != 'ok'), sum(fallback), sum(hedge), sum(cost_usd IS NULL),
        CAST(total(input_tokens) AS INTEGER), CAST(total(cached_tokens) AS INTEGER), CAST(total(written_tokens) AS INTEGER),
        CAST(total(output_tokens) AS INTEGER), CAST(total(reasoning_tokens) AS INTEGER),
        total(cost_usd), total(shadow_cost_usd)
-FROM usage WHERE outcome != 'open' GROUP BY 1, 2, 3, 4;
+FROM usage WHERE outcome != 'open' GROUP BY 1, 2, 3;
+
+INSERT INTO usage_combo_hours
+SELECT CAST(started_at / 3600 AS INTEGER), coalesce(combo, ''),
+       sum(attempt = 1), count(*), sum(outcome = 'ok'), sum(outcome != 'ok'), sum(fallback), sum(hedge), sum(cost_usd IS NULL),
+       CAST(total(input_tokens) AS INTEGER), CAST(total(cached_tokens) AS INTEGER), CAST(total(written_tokens) AS INTEGER),
+       CAST(total(output_tokens) AS INTEGER), CAST(total(reasoning_tokens) AS INTEGER),
+       total(cost_usd), total(shadow_cost_usd)
+FROM usage WHERE outcome != 'open' GROUP BY 1, 2;
 
 INSERT INTO usage_days
 SELECT CAST(started_at / 86400 AS INTEGER), provider, model, coalesce(key_id, ''), coalesce(account_id, ''), coalesce(combo, ''),
