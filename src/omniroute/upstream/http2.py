@@ -33,6 +33,7 @@ class Http2Connection(Wired, asyncio.Protocol):
     def __init__(self) -> None:
         config = h2.config.H2Configuration(client_side=True, header_encoding=None)
         self._h2 = h2.connection.H2Connection(config)
+        self._greeted = False
         self._stream = 0
         self._body = memoryview(b"")
         self._sent = True
@@ -65,7 +66,10 @@ class Http2Connection(Wired, asyncio.Protocol):
         self._flush()
 
     def data_received(self, data: bytes) -> None:
+        greeted, self._greeted = self._greeted, True
         try:
+            if not greeted and data.startswith(b"HTTP/"):  # h2 would wait for the end of a frame of that length
+                raise h2.exceptions.ProtocolError("it answers in HTTP/1")
             for event in self._h2.receive_data(data):
                 self._take(event)
         except (h2.exceptions.ProtocolError, UnicodeDecodeError) as error:
