@@ -218,6 +218,15 @@ async def test_an_error_in_a_stream_stands_beside_the_envelope(world: World, ups
     assert "unavailable" in caught.value.message
 
 
+@pytest.mark.parametrize("model", ["gc/gemini-2.5-pro", "ag/gemini-3-pro-high"])
+async def test_several_choices_are_several_calls(world: World, upstream: ScriptedUpstream, model: str) -> None:
+    upstream.queue(Script(answer="one"), Script(answer="two"))
+    done = await world.server.openai().chat.completions.create(model=model, messages=[{"role": "user", "content": "Hi"}], n=2)
+    assert sorted(choice.message.content or "" for choice in done.choices) == ["one", "two"]
+    assert len(upstream.requests) == 2
+    assert all("candidateCount" not in request.json()["request"].get("generationConfig", {}) for request in upstream.requests)
+
+
 async def test_their_models_are_listed(world: World) -> None:
     listed = {model.id async for model in await world.server.openai().models.list()}
     assert set(ALL) <= listed
