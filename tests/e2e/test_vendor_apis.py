@@ -283,3 +283,15 @@ async def test_reasoning_of_the_history_is_not_sent_to_copilot(server: Server, d
     )
     assert copilot.refused == []
     assert copilot.last.json()["messages"][1] == {"role": "assistant", "content": "Ho"}
+
+
+async def test_explanations_know_of_logins(server: Server, doubles: Doubles) -> None:
+    told = await server.http.post(
+        "/api/translator/explain",
+        json={"format": "openai_chat", "body": {"model": "cc/claude-opus-4-6", "messages": [{"role": "user", "content": "Hi"}]}},
+        headers={"authorization": f"Bearer {server.app.services.admin_token}"},
+    )
+    assert told.status_code == 200, told.text
+    assert "preamble" in [op["rule"] for op in told.json()["operations"]]
+    assert told.json()["body"]["system"] == [{"type": "text", "text": IDENTITY}]
+    assert all(double.requests == [] for double in doubles.values())

@@ -10,6 +10,7 @@ from omniroute.core.errors import Fault, OmniRouteError, TooManyRequests
 from omniroute.core.ids import Clock
 from omniroute.gateway.context import Context
 from omniroute.gateway.conversation_key import conversation_key
+from omniroute.gateway.fitting import fitted_target
 from omniroute.gateway.queue import Lines
 from omniroute.routing.facts import Capability, Facts
 from omniroute.routing.health import Health, Lease
@@ -179,11 +180,12 @@ class Dispatch:
         """Everybody who may be asked. Raises ModelNotFound, Forbidden."""
         return resolve(context.snapshot, context.model, context.grant).targets
 
-    def choose(self, snapshot: Snapshot, model: str) -> Target:
-        """Likewise, of a request of which only its model is known."""
+    def choose(self, snapshot: Snapshot, model: str, dialect: str) -> Target:
+        """Likewise, of a request of which only its model and its dialect are known."""
         resolution = resolve(snapshot, model)
         plan = Plan(resolution, snapshot, self.health, None, self._clock.now(), self._rng)
-        return (plan.next() or _first(resolution.root)).target
+        attempt = plan.next() or _first(resolution.root)
+        return fitted_target(snapshot, attempt.target, attempt.account, dialect)
 
     def describe(self) -> dict[str, object]:
         return {**self.health.describe(self._clock.now()), "lines": self.lines.describe()}

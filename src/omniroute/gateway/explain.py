@@ -29,7 +29,7 @@ def explain(
     format_name: str,
     body: bytes,
     model: str | None,
-    choose: Callable[[Snapshot, str], Target] | None = None,
+    choose: Callable[[Snapshot, str, str], Target] | None = None,
 ) -> dict[str, Any]:
     """The translation of ``body``, a request in ``format_name``, for ``model`` (None: the one the body names). ``choose`` tells
     which target a model name leads to now; without it the first as written.
@@ -51,7 +51,7 @@ def explain(
     name = model or envelope.model
     if not name:
         raise BadRequest("No model is named: give one, or a body that names it.", param="model")
-    target = choose(snapshot, name) if choose is not None else resolve(snapshot, name).targets[0]
+    target = choose(snapshot, name, format_name) if choose is not None else resolve(snapshot, name).targets[0]
     upstream, profile = formats[target.format], target.profile
     stream = wants_stream(envelope, client)
     ops: list[Op] = []

@@ -16,19 +16,24 @@ from omniroute.routing.snapshot import Snapshot
 
 def fitted(context: Context, attempt: Attempt) -> Attempt:
     """``attempt``, itself where nothing is particular about it."""
-    target, snapshot = attempt.target, context.snapshot
+    target = fitted_target(context.snapshot, attempt.target, attempt.account, context.format.name)
+    return attempt if target is attempt.target else replace(attempt, target=target)
+
+
+def fitted_target(snapshot: Snapshot, target: Target, account: Account, dialect: str) -> Target:
+    """``target`` as it is for ``account`` and a client that speaks ``dialect``."""
     rules = target.provider.login_quirks
-    login = rules is not None and signed_by_login(target.provider, attempt.account)
+    login = rules is not None and signed_by_login(target.provider, account)
     listed = snapshot.catalogue.model(target.provider.id, target.model)
-    spoken = context.format.name if listed is not None and context.format.name in listed.formats else None
+    spoken = dialect if listed is not None and dialect in listed.formats else None
     if not login and (spoken is None or spoken == target.format):
-        return attempt
+        return target
     key = ("fitted", target.name, login, spoken)
     known = snapshot.memo.of(snapshot)
     found: Target | None = known.get(key)
     if found is None or found.provider is not target.provider:
         found = known[key] = _particular(snapshot, target, spoken, login=login)
-    return replace(attempt, target=found)
+    return found
 
 
 def _particular(snapshot: Snapshot, target: Target, spoken: str | None, *, login: bool) -> Target:
