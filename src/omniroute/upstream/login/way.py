@@ -18,6 +18,8 @@ from omniroute.upstream.login.http import Http
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _VALUE = re.compile(r"[\x21-\x7e]{1,300}")
 _HOST_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_HOST_PART = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*")
+_HOST_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _MACHINE_FACTS = ("machine_id", "device_name", "device_model")
 
 
@@ -101,12 +103,16 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """``template`` with its placeholders replaced; LoginRefused names one that has no value."""
+    """``template`` with its placeholders replaced; LoginRefused names one that has no value, or one that would lead a URL to
+    another host: values come from imported files, too."""
+    host_ends = _HOST_PART.match(template)
 
     def value(match: re.Match[str]) -> str:
         text = values.get(match[1])
         if not text:
             raise LoginRefused(f"the login needs {match[1]!r}, which is not known")
+        if host_ends is not None and match.end() <= host_ends.end() and not _HOST_VALUE.fullmatch(text):
+            raise LoginRefused(f"{match[1]} = {text[:60]!r} cannot stand in a host name")
         return text
 
     return _PLACEHOLDER.sub(value, template)
