@@ -23,7 +23,7 @@ async def read_profile(step: Step) -> Tokens:
     facts = step.tokens.facts
     arn = facts.get("profile_arn") or _first_arn(await _ask(step, "ListAvailableProfiles", {"maxResults": 10}))
     asked: dict[str, Any] = {"origin": "AI_EDITOR", "resourceType": "AGENTIC_REQUEST", "isEmailRequired": True}
-    usage = await _ask(step, "GetUsageLimits", asked | ({"profileArn": arn} if arn else {}))
+    usage = await _ask(step, "GetUsageLimits", asked | ({"profileArn": arn} if arn else {}), _region(arn))
     return step.with_facts(
         profile_arn=arn,
         api_region=_region(arn),
@@ -33,9 +33,9 @@ async def read_profile(step: Step) -> Tokens:
     )
 
 
-async def _ask(step: Step, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
+async def _ask(step: Step, operation: str, body: Mapping[str, Any], region: str | None = None) -> dict[str, Any]:
     """The API's answer; empty when it has none for this login."""
-    known = {**step.provider.url_defaults, **step.tokens.facts}
+    known = {**step.provider.url_defaults, **step.tokens.facts, **({"api_region": region} if region else {})}
     headers = {**step.bearer(), "content-type": "application/x-amz-json-1.0", "x-amz-target": f"{_SERVICE}.{operation}"}
     try:
         answer = await step.http.post(f"{fill(step.provider.base_url, known)}/", headers, body=body)
