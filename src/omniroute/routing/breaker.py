@@ -70,7 +70,7 @@ CLOSED = Breaker()
 
 def class_of(provider: Provider) -> ProviderClass:
     """How much patience a provider deserves: subscriptions little, this machine none, keys in between."""
-    if provider.auth.scheme == "oauth":
+    if provider.auth.scheme == "oauth" or provider.oauth is not None:
         return "oauth"
     if provider.status == "local" or (provider.private and _on_this_machine(provider.base_url)):
         return "local"
