@@ -19,15 +19,20 @@ _SPANS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
     cls=Command,
     help="Show the quotas of every account, or of ACCOUNT: used share as a bar (the mark | is where the use would be by now if "
     "it were spread evenly), when it starts over, when it runs out at this pace, and how old the figures are.",
-    examples=("omniroute quota", "omniroute quota work --json"),
+    examples=("omniroute quota", "omniroute quota work --json", "omniroute quota work --ask"),
 )
 @click.argument("account", required=False, metavar="[ID-OR-NAME]")
+@click.option("--ask", is_flag=True, help="Ask the account's provider first; at most twice a minute.")
 @pass_state
-def quota(state: State, account: str | None) -> None:
+def quota(state: State, account: str | None, ask: bool) -> None:
+    if ask and account is None:
+        raise click.UsageError("--ask asks about one account: name it")
     with state.client() as client:
         items = client.every("/api/quotas")
-    if account is not None:
-        items = [one_of(items, account, "connected account")]
+        if account is not None:
+            items = [one_of(items, account, "connected account")]
+        if ask:
+            items = [client.post("/api/quotas/refresh", {"account_id": items[0]["id"]})]
     shown = [item for item in items if item["windows"]]
     silent = len(items) - len(shown)
     lines = [line for item in shown for line in _account(item)]

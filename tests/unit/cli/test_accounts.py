@@ -101,6 +101,11 @@ def test_quota_says_what_is_known(run: Any, account: dict[str, Any]) -> None:
     assert run("quota", "nobody").exit_code == 1
 
 
+def test_quota_asks_about_one_account_whose_provider_tells(run: Any, account: dict[str, Any], fails: Any) -> None:
+    fails(run("quota", "--ask"), 2, "name it")
+    fails(run("quota", "work", "--ask"), 1, "does not tell what is left")
+
+
 def test_health_shows_and_forgets_what_the_last_server_learned(run: Any, account: dict[str, Any]) -> None:
     assert run("health").stdout.strip() == "Nothing stands in the way of requests."
     now = SystemClock().now()
