@@ -284,6 +284,16 @@ async def quota(world: World, provider: str) -> dict[str, Any]:
     return found
 
 
+async def test_a_pool_is_also_that_of_an_alias(world: World, upstream: ScriptedUpstream) -> None:
+    account_id = await world.sign_in("gemini-cli")
+    world.server.app.sign_ins.quotas._subjects.pop(account_id, None)
+    upstream.code_assist = Service(models={"gemini-3-flash-preview": None})
+    told = await quota(world, "gemini-cli")
+    exhausted = {window["model"] for window in told["windows"] if window["state"] == "exhausted"}
+    assert exhausted == {"gemini-3-flash-preview", "gemini-3-flash"}
+    world.server.app.sign_ins.quotas._subjects.pop(account_id, None)
+
+
 @pytest.mark.parametrize(
     ("provider", "name", "verb"),
     [("gemini-cli", "daily", "retrieveUserQuota"), ("antigravity", "pool", "fetchAvailableModels")],

@@ -22,6 +22,18 @@ from omniroute.upstream.usage_question import UsageRefused, ask
 _NO_LOGIN = OAuth(flow="import")
 
 
+def with_aliases(provider: Provider, usage: Usage) -> Usage:
+    """A pool that is told of a model by its name upstream is that of the models which go by other names here, too."""
+    told = {window.model for window in usage.windows}
+    further = tuple(
+        window._replace(model=model.id)
+        for window in usage.windows
+        for model in provider.models
+        if window.model is not None and model.upstream_id == window.model and model.id not in told
+    )
+    return usage._replace(windows=usage.windows + further) if further else usage
+
+
 class QuotaQuestions:
     """The keeper's view of the accounts; ``ways`` reach the providers, ``renewer`` keeps the tokens fresh."""
 
@@ -59,7 +71,7 @@ class QuotaQuestions:
             account = await self._renewer.fresh(account)
         token = await self._token(endpoint, account)
         http = self._ways.way(provider, provider.oauth or _NO_LOGIN, account).http
-        return await ask(http, endpoint, provider, account, token, self._installation.clock.now())
+        return with_aliases(provider, await ask(http, endpoint, provider, account, token, self._installation.clock.now()))
 
     async def note_plan(self, account: Account, plan: str) -> None:
         """Let the login know the plan, unless it came with a name for it. StorageError."""
