@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import openai
 import pytest
 import pytest_asyncio
 
@@ -230,6 +231,18 @@ async def test_a_text_is_an_input_and_the_stream_ends_with_its_output(server: Se
         done = await stream.get_final_response()
     assert codex.refused == []
     assert done.output_text == "Hello from upstream."
+
+
+async def test_an_earlier_response_is_ours_or_nobodys(server: Server, doubles: Doubles) -> None:
+    codex = doubles["codex"]
+    api = server.openai().responses
+    first = await api.create(model="cx/gpt-5.2", input="My name is Ada.")
+    second = await api.create(model="cx/gpt-5.2", input="Who am I?", previous_response_id=first.id)
+    assert second.output_text == "Hello from upstream."
+    assert "My name is Ada." in json.dumps(codex.last.json()["input"])
+    with pytest.raises(openai.NotFoundError, match="not found"):
+        await api.create(model="cx/gpt-5.2", input="Who am I?", previous_response_id="resp_of_nobody")
+    assert codex.refused == []
 
 
 async def test_compaction_is_the_vendors_own_where_it_has_one(server: Server, doubles: Doubles) -> None:

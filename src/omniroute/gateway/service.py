@@ -232,8 +232,10 @@ class Gateway:
 
     def _go_on(self, context: Context, history: History, *, compact: bool) -> None:
         """Take up an earlier response, and keep this one for a later request where the client lets us."""
-        native = self.dispatch.target(context).format == context.format.name
-        resume(context, history, self.conversations, native=native and not compact)
+        target = self.dispatch.target(context)
+        native = target.format == context.format.name
+        stores = native and target.profile.quirks.stored_items is not False
+        resume(context, history, self.conversations, native=stores and not compact)
         if compact and compacts_itself(self.dispatch.targets(context), context.format.name):
             context.path, context.stream = COMPACT, False
             return
