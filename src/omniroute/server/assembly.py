@@ -39,7 +39,7 @@ def _unchanged(account: Account) -> Account:
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """What the store holds. Accounts come with their opened credential; ``signed`` puts the login's over it where there is one.
+    """What the store holds. Accounts come with their opened credential; ``signed`` gives one without any that of its login.
     ``acknowledged``: provider → digest of the terms that somebody has read; ``prices``: what the operator says models cost."""
 
     accounts: Sequence[tuple[AccountRow, str | None]] = ()
@@ -80,7 +80,8 @@ def build_snapshot(
     )
     merged = with_overrides(_with_routing(merged, stored.provider_routing), stored.prices)
     said = {row.account_id: row for row in stored.account_routing}
-    accounts = [stored.signed(_stored_account(row, secret, said.get(row.id))) for row, secret in stored.accounts]
+    accounts = [_stored_account(row, secret, said.get(row.id)) for row, secret in stored.accounts]
+    accounts = [account if account.secret is not None else stored.signed(account) for account in accounts]
     accounts += from_file.accounts
     if settings.environment_accounts:
         accounts += environment_accounts(merged, environ, lambda p: p.format in formats and auth.usable(p.auth))

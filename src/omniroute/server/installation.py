@@ -202,7 +202,7 @@ class Installation:
     def resign(self, account_id: str) -> None:
         """Take over what the book knows anew of one account's login; cheaper than :meth:`reload`."""
         old = self.account(account_id)
-        if old is None or (new := self.book.signed(old)) is old:
+        if old is None or (old.login is None and old.secret is not None) or (new := self.book.signed(old)) is old:
             return
         self.all_accounts = tuple(new if account is old else account for account in self.all_accounts)
         enabled = self.snapshot.accounts.get(old.provider, ())

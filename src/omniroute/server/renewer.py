@@ -129,7 +129,7 @@ class Renewer:
         """Begin what is due: logins in use, and those that nobody used for a day."""
         now = self._clock.now()
         for entry in self._book:
-            wanted = entry.asked_at >= entry.row.refreshed_at or now - entry.row.refreshed_at >= _IDLE or entry.pending
+            wanted = entry.asked_at > entry.row.refreshed_at or now - entry.row.refreshed_at >= _IDLE or entry.pending
             account = self._find(entry.row.account_id)
             if now >= max(entry.due, entry.retry_at) and wanted and account is not None and account.enabled:
                 self._begin(entry.row.account_id, entry.login.generation)
@@ -270,7 +270,7 @@ class Renewer:
     def _way(self, row: LoginRow) -> Way:
         oauth = self._ways.data(row.provider, row.flow)
         if oauth is None:
-            raise LoginRefused(f"{row.provider} has no login by {row.flow!r} any more")
+            raise LoginRefused(f"{row.provider} has no login by {row.flow!r} at present", final=False)
         try:
             return self._ways.way(self._ways.provider(row.provider), oauth, self._find(row.account_id))
         except ConfigError as error:

@@ -87,7 +87,7 @@ class LoginRepository:
         expires_at: float | None,
     ) -> str:
         """The id of the account of ``subject``: a new one called ``name`` (with a number behind it where that is taken), or the
-        one that was signed in before, whose login this replaces."""
+        one that was signed in before, whose login (or key, if somebody gave it one since) this replaces."""
         now = self._db.clock.now()
 
         async def run(connection: aiosqlite.Connection) -> str:
@@ -97,6 +97,7 @@ class LoginRepository:
             generation = 0
             for row in known:
                 account_id, generation = row[0], row[1]
+                await connection.execute_fetchall("UPDATE accounts SET secret = NULL WHERE id = ?", (account_id,))
                 break
             else:
                 account_id = await _new_account(connection, provider, name, now)
