@@ -9,6 +9,8 @@ import { Card, Loaded } from "../../ui/states";
 import { Connect } from "../providers/connect";
 
 const MOST = 6;
+/** Plans that are paid for already come first. */
+const rank = (provider: Provider) => Object.keys(TIERS).indexOf(provider.tier);
 
 function Connected({ account }: { account: Account }) {
   const [result, setResult] = useState<TestResult | null>(null);
@@ -50,7 +52,8 @@ export function ProviderStep({ onNext }: { onNext: () => void }) {
         <Loaded of={catalogue}>
           {({ data }) => {
             const words = search.toLowerCase();
-            const found = data.filter((one) => one.state !== "not supported" && one.needs_key && `${one.name} ${one.id} ${one.prefix}`.toLowerCase().includes(words));
+            const fits = (one: Provider) => one.state !== "not supported" && one.needs_key && `${one.name} ${one.id} ${one.prefix}`.toLowerCase().includes(words);
+            const found = data.filter(fits).sort((one, other) => rank(one) - rank(other));
             return (
               <div class="grid">
                 {found.slice(0, MOST).map((one) => (
