@@ -107,14 +107,14 @@ def test_addresses_are_whole(provider: Provider) -> None:
 @each("provider")
 def test_signing_is_whole(provider: Provider) -> None:
     auth = provider.auth
-    assert auth.scheme in ("bearer", "header", "query", "none", "oauth", "service_account", "iam_exchange")
+    assert auth.scheme in ("bearer", "header", "query", "none", "oauth", "checksum", "service_account", "iam_exchange")
     if auth.scheme == "header":
         assert auth.header
         assert auth.header == auth.header.lower()
     if auth.scheme == "bearer":
         assert auth.header is None
     assert auth.prefix is None or auth.prefix == auth.prefix.strip() != ""
-    if auth.scheme != "oauth" and auth.scheme != "none":
+    if auth.scheme not in ("oauth", "checksum", "none"):
         assert provider.env_keys, "a key has a conventional variable"
     assert all(re.fullmatch(r"[A-Z][A-Z0-9_]+", name) for name in provider.env_keys)
     assert OTHER_PEOPLES.isdisjoint(provider.env_keys)
