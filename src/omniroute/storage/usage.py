@@ -230,7 +230,7 @@ def _newly_settled(records: Sequence[LedgerRow], settled: set[int]) -> Iterator[
 def _telling(filters: Mapping[str, Any]) -> tuple[usage_sums.Family, dict[str, Any]]:
     """The hourly sums that know most of what is asked for, and how much of it. Nothing where an index leads to the rows."""
     found: dict[str, Any] = {}
-    best = usage_sums.HOURS[0]
+    best = usage_sums.HOURS[-1]
     if not ("session_id" in filters or "request_id" in filters or means_failure(filters)):
         for family in usage_sums.HOURS:
             known = {name: value for name, value in filters.items() if name in family.dimensions}

@@ -29,15 +29,18 @@ class Family(NamedTuple):
 
 
 HOURS = (
-    Family("usage_hours", "hour", HOUR, ("provider", "model", "key_id")),
-    Family("usage_account_hours", "hour", HOUR, ("provider", "account_id")),
     Family("usage_combo_hours", "hour", HOUR, ("combo",)),
+    Family("usage_account_hours", "hour", HOUR, ("provider", "account_id")),
+    Family("usage_hours", "hour", HOUR, ("provider", "model", "key_id")),
 )
+"""The smallest first: what tells enough apart is read there."""
 DAYS = Family("usage_days", "day", DAY, ("provider", "model", "key_id", "account_id", "combo", "client_format"))
 SUMS = (
     "requests", "attempts", "tries_ok", "errors", "fallbacks", "hedges", "unpriced", "input_tokens", "cached_tokens",
     "written_tokens", "output_tokens", "reasoning_tokens", "cost_usd", "shadow_cost_usd",
 )  # fmt: skip
+MOST_TOKENS = 10**12
+"""What one row adds at most: absurd figures of one upstream must not make sums that no column can hold."""
 OF_A_ROW = {
     "requests": "attempt = 1",
     "attempts": "1",
@@ -46,13 +49,12 @@ OF_A_ROW = {
     "fallbacks": "fallback",
     "hedges": "hedge",
     "unpriced": "cost_usd IS NULL",
-    **{name: name for name in SUMS if name.endswith("_tokens")},
+    **{name: f"min({name}, {MOST_TOKENS})" for name in SUMS if name.endswith("_tokens")},
     "cost_usd": "coalesce(cost_usd, 0.0)",
     "shadow_cost_usd": "coalesce(shadow_cost_usd, 0.0)",
 }
 """What one row of the ledger adds to each sum, as SQL."""
 
-_LARGEST = 2**63 - 1
 _INPUT, _OUTPUT, _COST = (SUMS.index(name) for name in ("input_tokens", "output_tokens", "cost_usd"))
 
 
@@ -99,7 +101,7 @@ async def add(connection: aiosqlite.Connection, rows: Iterable[LedgerRow]) -> No
     if groups:
         await _add_groups(connection, groups)
     if sessions:
-        told = [(name, key, *_fitting(sums), first, last) for name, (key, sums, first, last) in sessions.items()]
+        told = [(name, key, *sums, first, last) for name, (key, sums, first, last) in sessions.items()]
         await _many(connection, _SESSIONS, told)
 
 
@@ -117,9 +119,9 @@ async def _add_groups(connection: aiosqlite.Connection, groups: dict[tuple[Any, 
         _into(combos, (hour, combo), sums)
         _into(days, (quarter // (DAY // QUARTER), provider, model, key, account, combo, client_format), sums)
         _into(quarters, (quarter, key), [sums[_COST], sums[_INPUT] + sums[_OUTPUT]])
-    for (_, sql), found in zip(_FAMILIES, (hours, accounts, combos, days), strict=True):
-        await _many(connection, sql, [(*of, *_fitting(sums)) for of, sums in found.items()])
-    await _many(connection, _QUARTERS, [(*of, *_fitting(sums)) for of, sums in quarters.items()])
+    for (_, sql), found in zip(_FAMILIES, (combos, accounts, hours, days), strict=True):
+        await _many(connection, sql, [(*of, *sums) for of, sums in found.items()])
+    await _many(connection, _QUARTERS, [(*of, *sums) for of, sums in quarters.items()])
 
 
 def _sums(row: LedgerRow) -> list[Any]:
@@ -133,11 +135,11 @@ def _sums(row: LedgerRow) -> list[Any]:
         1 if row.fallback else 0,
         1 if row.hedge else 0,
         1 if cost is None else 0,
-        row.input_tokens,
-        row.cached_tokens,
-        row.written_tokens,
-        row.output_tokens,
-        row.reasoning_tokens,
+        min(row.input_tokens, MOST_TOKENS),
+        min(row.cached_tokens, MOST_TOKENS),
+        min(row.written_tokens, MOST_TOKENS),
+        min(row.output_tokens, MOST_TOKENS),
+        min(row.reasoning_tokens, MOST_TOKENS),
         cost or 0.0,
         row.shadow_cost_usd or 0.0,
     ]
@@ -151,10 +153,3 @@ def _into(sums: dict[Any, list[Any]], key: Any, more: list[Any]) -> None:
 async def _many(connection: aiosqlite.Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
     async with connection.executemany(sql, rows):
         return
-
-
-def _fitting(sums: list[Any]) -> list[Any]:
-    """What a column can hold, of absurd figures of one upstream too."""
-    if max(sums) <= _LARGEST and min(sums) >= -_LARGEST:
-        return sums
-    return [max(-_LARGEST, min(value, _LARGEST)) if isinstance(value, int) else value for value in sums]
