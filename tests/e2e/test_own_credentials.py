@@ -93,7 +93,7 @@ async def test_the_token_is_kept_nowhere(start: Start, claude: ClaudeDouble, cap
 async def test_a_refusal_goes_elsewhere_without_the_token(start: Start, claude: ClaudeDouble, status: int) -> None:
     server = await start(config(claude, "claude"))
     sign_in(server, "claude", "sk-ant-oat01-of-the-operator", account_id="a-1")
-    claude.tokens.add("sk-ant-oat01-of-the-operator")
+    claude.tokens = {CLAUDE, "sk-ant-oat01-of-the-operator"}
     claude.queue(Script(status=status, message="not now"), Script(answer="From the operator's plan."))
     answer = await ask(server)
     assert answer.status_code == 200
@@ -111,7 +111,7 @@ async def test_a_refusal_goes_elsewhere_without_the_token(start: Start, claude: 
 async def test_a_cut_connection_goes_elsewhere(start: Start, claude: ClaudeDouble) -> None:
     server = await start(config(claude, "claude"))
     sign_in(server, "claude", "sk-ant-oat01-of-the-operator", account_id="a-1")
-    claude.tokens.add("sk-ant-oat01-of-the-operator")
+    claude.tokens = {CLAUDE, "sk-ant-oat01-of-the-operator"}
     claude.queue(Script(fault=Fault.RESET_BEFORE_HEADERS), Script(answer="Saved."))
     assert "Saved." in (await ask(server)).text
 

@@ -59,7 +59,7 @@ class IflowDouble(_ChatDouble):
         session, time = received.header("session-id") or "", received.header("x-iflow-timestamp") or ""
         if not _SESSION.fullmatch(session) or not time.isdigit():
             yield "no session or time"
-        (key,) = self.tokens
+        key = (received.header("authorization") or "").removeprefix("Bearer ")
         said = f"{received.header('user-agent')}:{session}:{time}"
         if received.header("x-iflow-signature") != hmac.new(key.encode(), said.encode(), hashlib.sha256).hexdigest():
             yield "wrong signature"

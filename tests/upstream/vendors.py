@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -31,11 +31,11 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class VendorDouble(ScriptedUpstream):
-    """``refusals`` says what is wrong with a request, in the order of importance."""
+    """``refusals`` says what is wrong with a request, in the order of importance. ``tokens`` says which ones are good."""
 
     def __init__(self, *tokens: str) -> None:
         super().__init__()
-        self.tokens = set(tokens)
+        self.tokens: Container[str] = set(tokens)
         self.refused: list[Refusal] = []
 
     def refusals(self, received: Received) -> Iterator[Refusal]:
@@ -52,7 +52,22 @@ class VendorDouble(ScriptedUpstream):
 
 
 class ClaudeDouble(VendorDouble):
-    """``/v1/messages`` and its count, for tokens of a plan: only what looks like the vendor's own client is served."""
+    """``/v1/messages`` and its count, for tokens of a plan: only what looks like the vendor's own client is served. ``profile``
+    is what it says of who signed in."""
+
+    profile: Mapping[str, Any] = {
+        "account": {"uuid": "2f1c9f0e-aaaa-4bbb-8ccc-123456789012", "email": "a@example.org"},
+        "organization": {"uuid": "org-1", "organization_type": "claude_max"},
+    }
+
+    def _app(self) -> Starlette:
+        app = super()._app()
+        app.router.routes.append(Route("/api/oauth/profile", self._profile, methods=["GET"]))
+        return app
+
+    async def _profile(self, request: Request) -> Response:
+        await self._note(request)
+        return JSONResponse(dict(self.profile))
 
     def refusals(self, received: Received) -> Iterator[Refusal]:
         body = received.json()

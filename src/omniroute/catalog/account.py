@@ -80,8 +80,8 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """``source`` says who manages it: the database, the environment, the config file, the product itself (builtin), or nobody here
-    (client: whoever asks is signed in by themselves).
+    """``source`` says who manages it: the database, the environment, the config file, the product itself (builtin), or nobody
+    here (client: whoever asks is signed in by themselves).
 
     ``priority``: lower is tried first. ``url_vars`` fill ``{placeholders}`` of the provider's URLs. ``tier`` None means the
     provider's. ``proxy``: outbound proxy URL of its calls, or ``direct``. ``label`` is what clients may see of it: the same name

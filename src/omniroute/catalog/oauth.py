@@ -35,14 +35,15 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     (``options``, with ``defaults``), facts of the login, ``{client_id}``, ``{redirect_uri}``, ``{state}``, ``{machine_id}``,
     ``{device_name}`` and ``{device_model}``.
 
+    ``key_url``: where what signs calls is fetched, if that is not the access token.
     ``client_id`` is public; a secret comes from the variable ``client_secret_env`` only. ``client_auth``: where both are said at
     the token endpoint (``basic``: in the header as well as in the body).
     ``redirect_host``, ``redirect_port`` (None = any free one) and ``redirect_path`` make the loopback address that is registered;
     ``redirect_param`` is its name when asking for a code. ``redirect_uri``: a fixed one that no listener of ours can serve;
     ``paste_redirect``: a page of the vendor that shows the code. Both are pasted.
     ``code_holds_tokens``: the code may be the tokens themselves, as base64 of JSON.
-    ``unwrap``: the member of the replies that holds what counts. ``facts``: fact → JSON pointer into a token reply; of a fact whose
-    name ends in ``_url`` the host is kept.
+    ``unwrap``: the member of the replies that holds what counts. ``facts``: fact → JSON pointer into a token reply; of a fact
+    whose name ends in ``_url`` the host is kept.
     ``refresh_fields``: how the fields of a refresh are spelled. ``rotates``: a refresh token serves once (None = not known).
     ``renews``: what keeps a login alive: its refresh token, only the ``after`` steps once more, or nothing.
     ``lead``: seconds before the end at which it is renewed; jitter is added, and it is never more than half of the lifetime.
@@ -59,6 +60,7 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     register_url: str | None = None
     revoke_url: str | None = None
     userinfo_url: str | None = None
+    key_url: str | None = None
     client_id: str | None = None
     client_id_env: str | None = None
     client_secret_env: str | None = None

@@ -1,6 +1,6 @@
 """The token that signs calls is fetched with the login's own one, lasts half an hour, and says which host to call.
 
-The provider's path ``copilot_token`` is asked, with the headers by which an editor shows itself.
+The login's ``key_url`` is asked, with the headers by which an editor shows itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _GONE = (401, 403, 404)
 async def fetch_token(step: Step) -> Tokens:
     """The tokens with ``key`` and its end, and the facts ``api_host``, ``plan``, ``user_id`` and ``email``. LoginRefused, for
     good when the login may not use the service (any more)."""
-    url = step.provider.paths.get("copilot_token")
+    url = step.oauth.key_url
     if url is None:
         raise LoginRefused(f"the data of {step.provider.name} does not say where its tokens are fetched", final=False)
     headers = {**step.provider.headers, "authorization": f"token {step.tokens.access}"}
