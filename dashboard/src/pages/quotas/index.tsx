@@ -29,7 +29,7 @@ function Account({ quota, now, changed }: { quota: Quota; now: number; changed: 
         <span class="row">
           <span class="quiet">{quota.provider}</span>
           {quota.question !== null && (
-            <Button aria-label={`Ask what is left of ${quota.name}`} onClick={ask}>
+            <Button aria-label={`Ask now what is left of ${quota.name}`} onClick={ask}>
               Ask now
             </Button>
           )}
