@@ -161,6 +161,32 @@ def tries(data_dir: Path) -> dict[str, tuple[str, int, int, bool]]:
     return {name: (outcome, given, made, bool(estimated)) for name, outcome, given, made, estimated in rows}
 
 
+PRICE = {"input": 10, "output": 40}
+
+
+def admin(data_dir: Path) -> dict[str, str]:
+    return {"authorization": f"Bearer {(data_dir / 'admin.token').read_text().strip()}"}
+
+
+async def costs_agree(client: httpx.AsyncClient, data_dir: Path) -> None:
+    """Every row costs what its tokens cost, and every sum and budget is the sum of the rows."""
+    with sqlite3.connect(data_dir / "omniroute.sqlite") as db:
+        rows = db.execute("SELECT input_tokens, output_tokens, cost_usd FROM usage WHERE outcome != 'open'").fetchall()
+        tables = ("usage_hours", "usage_account_hours", "usage_combo_hours", "usage_days")
+        sums = [
+            db.execute(f"SELECT sum(attempts), sum(input_tokens), sum(output_tokens), total(cost_usd) FROM {table}").fetchone()
+            for table in tables
+        ]
+    for given, made, usd in rows:
+        assert usd == pytest.approx((given * PRICE["input"] + made * PRICE["output"]) / 1e6)
+    whole = (len(rows), sum(row[0] for row in rows), sum(row[1] for row in rows), pytest.approx(sum(row[2] for row in rows)))
+    assert sums == [whole] * len(tables)
+    (told,) = (await client.get("/api/usage/totals", headers=admin(data_dir))).json()["data"]
+    assert (told["attempts"], told["input_tokens"], told["output_tokens"], told["cost_usd"]) == whole
+    (budget,) = (await client.get("/api/budgets", headers=admin(data_dir))).json()["data"]
+    assert (budget["used"]["tokens"], budget["used"]["usd"]) == (whole[1] + whole[2], whole[3])
+
+
 async def test_kill_loses_no_settled_request_and_counts_none_twice(tmp_path: Path, scripted_upstream: ScriptedUpstream) -> None:
     """The upstream is the biller: after SIGKILL in the middle of traffic, what had been settled stands to the token, what was
     under way is an aborted estimate, and requests that ended in the last moment are there once or not at all."""
@@ -172,6 +198,12 @@ async def test_kill_loses_no_settled_request_and_counts_none_twice(tmp_path: Pat
     settled = [("f" if number % 8 == 7 else "w", number) for number in range(40)]
     stuck, hanging, late = range(40, 50), range(50, 53), range(60, 90)
     async with process(data_dir, *arguments) as (child, url), httpx.AsyncClient(base_url=url, timeout=30) as client:
+        numbers = [*settled, *(("s", n) for n in stuck), *(("h", n) for n in hanging), *(("w", n) for n in late), ("w", 99)]
+        for kind, number in numbers:
+            price = {"provider": NODES[number % len(NODES)], "model": f"{kind}{number}", **PRICE}
+            assert (await client.put("/api/pricing", json=price, headers=admin(data_dir))).status_code == 200
+        monthly = {"period": "monthly", "usd": 1000}
+        assert (await client.post("/api/budgets", json=monthly, headers=admin(data_dir))).status_code == 201
         begun = asyncio.Semaphore(0)
         under_way = [asyncio.ensure_future(one(client, "s", number, begun)) for number in stuck]
         under_way += [asyncio.ensure_future(one(client, "h", number)) for number in hanging]
@@ -193,6 +225,7 @@ async def test_kill_loses_no_settled_request_and_counts_none_twice(tmp_path: Pat
         assert [end for end in ends if isinstance(end, str)]
     async with process(data_dir, *arguments) as (_, url), httpx.AsyncClient(base_url=url, timeout=30) as client:
         found = tries(data_dir)
+        await costs_agree(client, data_dir)
         for kind, number in settled:
             well = ("ok", 1000 + number, 100 + number, False)
             assert found[f"{kind}{number}"] == (well if kind == "w" else ("error", 0, 0, False))
@@ -208,6 +241,7 @@ async def test_kill_loses_no_settled_request_and_counts_none_twice(tmp_path: Pat
         assert await one(client, "w", 99) == "w99"
         await written(data_dir, {"w99": "ok"})
         assert {name: row for name, row in tries(data_dir).items() if name != "w99"} == found
+        await costs_agree(client, data_dir)
 
 
 async def test_second_server_on_one_directory_is_refused(tmp_path: Path) -> None:
