@@ -338,3 +338,48 @@ async def test_nothing_shown_or_stored_in_the_open_is_a_token(start: Start, tmp_
         assert double.issued
         for secret in double.issued:
             assert not any(secret in text for text in shown)
+
+
+async def by_device(server: Server, double: Authority) -> str:
+    session = await server.app.sign_ins.logins.begin(double.provider, "device", owner=OWNER)
+    double.approve(session.user_code or "")
+    status = await finished(server, session.id)
+    assert status.account_id is not None, status.reason
+    return status.account_id
+
+
+@pytest.mark.parametrize(
+    ("provider", "method"), [*((name, "paste") for name in PASTE), *((name, "device") for name in DEVICE if name != "kilocode")]
+)
+async def test_every_login_is_renewed_as_its_provider_wants(start: Start, provider: str, method: str) -> None:
+    with authority(provider) as double:
+        server = await ready(start, double)
+        account_id = await (by_paste(server, double) if method == "paste" else by_device(server, double))
+        before = server.app.installation.account(account_id)
+        for generation in (2, 3):
+            view = await server.app.sign_ins.logins.refresh(account_id)
+            assert view.problem is None
+            after = server.app.installation.account(account_id)
+            assert after is not None
+            assert after.login is not None
+            assert after.login.generation >= generation
+            assert after.login.facts
+            assert signed_by_double(server, double, account_id)
+        assert before is not None
+        assert after.secret != before.secret
+
+
+async def test_a_key_given_to_an_account_sets_its_login_aside_until_somebody_signs_in(start: Start) -> None:
+    with authority("codex") as double:
+        server = await ready(start, double)
+        account_id = await by_paste(server, double)
+        installation = server.app.installation
+        await installation.accounts.update(account_id, secret="sk-own-key")
+        await installation.reload()
+        account = installation.account(account_id)
+        assert account is not None
+        assert account.login is None
+        assert account.secret is not None
+        assert account.secret.reveal() == "sk-own-key"
+        assert await by_paste(server, double) == account_id
+        assert signed_by_double(server, double, account_id)

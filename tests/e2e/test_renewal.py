@@ -79,7 +79,9 @@ async def test_a_hundred_refusals_of_a_token_that_should_hold_cost_one_renewal(d
         answers = await asyncio.gather(*(ask(server.http) for _ in range(MANY)))
         assert [answer.status_code for answer in answers] == [200] * MANY
         assert double.counts["renewal"] == 1
-        assert server.app.health.describe(time.time())["accounts"].get(account_id) is None
+        known = server.app.health.describe(time.time())["accounts"].get(account_id, {})
+        assert not known.get("lock")
+        assert not known.get("models")
 
 
 async def test_a_token_near_its_end_is_renewed_behind_the_request(double: Authority, tmp_path: Path) -> None:
