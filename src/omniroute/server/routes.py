@@ -61,11 +61,11 @@ _PROVIDER_PATHS = {
 }
 
 
-_ALLOWED_HEADERS = "authorization, content-type, x-api-key, anthropic-version, anthropic-beta"
+_ALLOWED_HEADERS = "authorization, content-type, x-api-key, x-omniroute-key, anthropic-version, anthropic-beta"
 # What a page may read of an answer to it.
 _READABLE = (
     "x-request-id, retry-after, server-timing, x-omniroute-provider, x-omniroute-model, x-omniroute-account, x-omniroute-combo, "
-    "x-omniroute-decision, x-omniroute-attempts, x-omniroute-overhead-ms, x-omniroute-ops"
+    "x-omniroute-decision, x-omniroute-attempts, x-omniroute-overhead-ms, x-omniroute-ops, x-omniroute-local"
 )
 # Probes of a supervisor may come from anywhere; they learn nothing.
 _ALWAYS_ANSWERED = frozenset({"/healthz", "/livez", "/readyz"})
