@@ -34,13 +34,13 @@ async def test_what_is_left_is_asked_for_by_a_button(serve: Serve, visiting: Vis
     await visitor.open("/quotas")
     assert kimi.counts.get("usage", 0) == 0, "a page asks nobody"
     card = visitor.page.locator("article", has_text="kimi-coding")
-    await card.get_by_role("button", name="Ask what is left").click()
+    await card.get_by_role("button", name="Ask now what is left").click()
     await expect(visitor.toast("the provider has told")).to_be_visible()
     await expect(card).to_contain_text("Asked of the provider")
     await expect(card).to_contain_text("25 of 100")
     assert kimi.counts["usage"] == 1
     kimi.fail("usage", Trouble(500))
-    await card.get_by_role("button", name="Ask what is left").click()
+    await card.get_by_role("button", name="Ask now what is left").click()
     await expect(visitor.toast("was asked")).to_be_visible()
     assert kimi.counts["usage"] == 1, "a second time at once is too soon"
     visitor.watch.allowed += ["429"]
