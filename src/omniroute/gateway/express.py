@@ -26,6 +26,7 @@ from omniroute.gateway.relay import Pushing
 from omniroute.gateway.report import Report
 from omniroute.gateway.visit import Visit
 from omniroute.translation.repeat import Repeat
+from omniroute.translation.request import Translated
 from omniroute.translation.response import passes
 from omniroute.translation.stream import bridge_for
 from omniroute.upstream.call import Call, Reply
@@ -40,8 +41,17 @@ _MOST = 128 * 1024
 """Bytes of a finished answer that are waited for; a longer one leaves the lane, where it is bounded in its own way."""
 
 
+_SENT = Translated(body=b"", tool_names={}, request=None, include_usage=False, stream=True)
+
+
 class Express(Try):
     """One request. ``over``: everything it held has been given back."""
+
+    # Beside the dictionary of what every try has: streams are many, and are open for long.
+    __slots__ = (
+        "_aborted", "_bridge", "_connected", "_connection", "_direct", "_error", "_fault", "_finishing", "_lane", "_lanes",
+        "_opened", "_opening", "_pushing", "_repeat", "_serial", "_visit", "_waits", "body", "guest", "left_lane", "over",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -51,7 +61,7 @@ class Express(Try):
         visit: Visit,
         guest: Guest,
         repeat: Repeat,
-        connection: Connection,
+        connection: Connection | None,
         exchange: Direct,
     ) -> None:
         pipeline = lanes.pipeline
@@ -70,7 +80,12 @@ class Express(Try):
         self._lane = lane
         self._visit = visit
         self._repeat = repeat
-        self._connection = connection
+        self._opening: asyncio.Task[None] | None = None
+        self._fault: Fault | None = None
+        self._connected = 0.0
+        if connection is not None:
+            self._connection = connection
+        self._opened = connection is not None
         self._direct = exchange
         self._serial = 0
         self._bridge: Bridge | None = None
@@ -85,21 +100,44 @@ class Express(Try):
         self.over = False
         context.attempts = 1
         self.report = Report(context, lane.attempt, lane.format.name, pipeline.clock)
-        self.report.connect_ms = 0.0  # one was open
         self.lease = self._dispatch.lease(lane.attempt)
 
     def begin(self, body: bytes) -> None:
         """Ask the upstream. Everything else follows from its answer, or the client's leaving."""
-        context, connection = self.context, self._connection
         self.body = body
         self.report.begin(self._lanes.pipeline.recorder)
         self.report.upstream.__enter__()
         self._waits = True
         self._direct.flight = self
         if self._repeat.stream:
-            self.heartbeat.begin(context)
+            self.heartbeat.begin(self.context)
             self.translated = self._repeat.translated(body)
-        self._lane.track.begin(connection, context.exchange.request_id.encode(), body, self._news)
+        if self._opened:
+            self._ask()
+        else:
+            self._opening = asyncio.ensure_future(self._open())
+
+    async def _open(self) -> None:
+        """No connection was open: the one thing on the way that needs a task, for as long as that takes."""
+        began = self.report.began
+        try:
+            self._connection = await self._lane.track.open(began)
+        except Fault as fault:
+            self._opening, self._fault = None, fault
+            self._leave()
+            return
+        except Exception as error:
+            self._opening = None
+            self._broken(error)
+            return
+        self._opening, self._opened = None, True
+        self._connected = self.report.running
+        self._ask(began)
+
+    def _ask(self, began: float | None = None) -> None:
+        connection = self._connection
+        self.report.connect_ms = self._connected * 1000
+        self._lane.track.begin(connection, self.context.exchange.request_id.encode(), self.body, self._news, began)
         self._serial = connection.serial
 
     # -- what the connection tells -------------------------------------------------------------------------------------
@@ -168,6 +206,7 @@ class Express(Try):
             self._dispatch.useful(self.lease)
         context.committed = True
         self._bridge = bridge
+        self.body, self.translated = b"", _SENT  # a long prompt need not be kept twice for as long as its answer takes
         if not exchange.started:
             exchange.begin(self._lines(), head)
         elif head:  # keep-alives have begun it
@@ -237,9 +276,16 @@ class Express(Try):
             self._pushing.stop()
         if self._finishing is not None:
             self._finishing.cancel()
-        self._connection.finish(self._serial)
+        self._hang_up()
         self._aborted = True
         self._settle()
+
+    def _hang_up(self) -> None:
+        """Whatever goes on between us and the upstream is not wanted any more."""
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._opened:
+            self._connection.finish(self._serial)
 
     def _stop(self, error: RequestError) -> None:
         """The operator wants it to end."""
@@ -280,7 +326,7 @@ class Express(Try):
         self._direct.flight = self.guest.stop = None
         self.report.connect_ms = None
         if self._error is not None:
-            self._connection.finish(self._serial)
+            self._hang_up()
             end = stopped(self.context)
             if end is not None:
                 self.report.fail(end)
@@ -288,10 +334,16 @@ class Express(Try):
             raise self._error
         prepared = Prepared(self._repeat.translated(self.body), None)
         self.translated = prepared.translated
-        self.transport = _Begun(self._lane, self._connection)
+        self.transport = _Begun(self)
         self.call = self._call(self._lanes.pipeline.executor)
         self.first_token = self.call.timers.first_byte
         return prepared
+
+    async def take_up(self, call: Call) -> Reply:
+        """What came of the call."""
+        if self._fault is not None:
+            raise self._fault
+        return await self._lane.track.take_up(self._connection, call, self._connected)
 
     def course(self) -> Course:
         """The request's way through routing, of which this is the first step."""
@@ -311,12 +363,11 @@ class Express(Try):
 class _Begun:
     """The transport of a try whose call is under way."""
 
-    def __init__(self, lane: Lane, connection: Connection) -> None:
-        self._lane = lane
-        self._connection = connection
+    def __init__(self, one: Express) -> None:
+        self._one = one
 
     async def send(self, call: Call) -> Reply:
-        return await self._lane.track.take_up(self._connection, call)
+        return await self._one.take_up(call)
 
     async def close(self) -> None:
         """The connection belongs to the pool."""

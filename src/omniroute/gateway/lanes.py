@@ -149,19 +149,15 @@ class Lanes:
         repeat, attempt = lane.repeat(envelope), lane.attempt
         if repeat is None or self.pipeline.dispatch.health.blocked(attempt.target, attempt.account, wall) is not None:
             return False
-        connection = lane.track.claim()
-        if connection is None:
-            return False
         visit = Visit(self._gate)
         if not visit.at_once(grant, settings, len(body), stream=repeat.stream):
-            lane.track.give_back(connection)
             return False
         self._presence.enter()
         self.taken += 1
         context = Context(exchange, lane.format, snapshot, grant, envelope, received=received, wall=wall, said=caller.said)
         context.decision, context.session, context.attempt = lane.resolution.decision, caller.said.session_id, attempt
         guest = self._attendance.enter(context)
-        Express(self, lane, context, visit, guest, repeat, connection, exchange).begin(envelope.splice(repeat.changes))
+        Express(self, lane, context, visit, guest, repeat, lane.track.claim(), exchange).begin(envelope.splice(repeat.changes))
         return True
 
     def leave(self, visit: Visit) -> None:

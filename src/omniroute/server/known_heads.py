@@ -2,7 +2,7 @@
 length of the body differs.
 
 What is known was read by the parser once, from the very same bytes; so nothing is parsed here, and a head that differs in any
-other byte is the parser's. Requests that come in one or a few reads are put together and begun at once, in a lane if there is one.
+other byte is the parser's. Requests that come in one or a few reads are put together and begun at once, in a lane where one is.
 """
 
 from __future__ import annotations

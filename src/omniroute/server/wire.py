@@ -7,6 +7,7 @@ transport. Everything else, pipelining and shutdown among it, is uvicorn's.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from omniroute.core import json
+from omniroute.server.flow import Flow
 from omniroute.server.known_heads import Known, KnownHeads, Outcome
 from omniroute.server.wire_exchange import WireExchange
 
@@ -35,6 +37,7 @@ def _refusal(status: str, message: str) -> bytes:
     return head.encode() + body
 
 
+_NOBODY: Any = ()
 _TOO_LARGE = _refusal("431 Request Header Fields Too Large", "The request line or headers are too large.")
 _MALFORMED = _refusal("400 Bad Request", "This is not a well-formed HTTP request.")
 
@@ -43,7 +46,10 @@ class LimitedProtocol(HttpToolsProtocol):
     """Answers oversized request heads with 431 and malformed requests with 400, then closes the connection; closes one on which
     no request begins, or its head does not end, within the keep-alive time."""
 
-    _seen_bytes = 0
+    # Beside the dictionary that uvicorn's own attributes fill: with these in it, it would be thrice as large.
+    __slots__ = (
+        "_defaults", "_find", "_heads", "_held", "_offered", "_read", "_reading", "_seen_bytes", "_serving", "_waiting_since",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -57,6 +63,8 @@ class LimitedProtocol(HttpToolsProtocol):
         plain = not (config.access_log or config.limit_concurrency is not None or config.root_path)
         self._find = getattr(self.app, "find", None) if plain else None
         self._heads: KnownHeads | None = getattr(self.app, "heads", None) if plain else None
+        self.pipeline = _NOBODY
+        self._seen_bytes = 0
         self._held = b""  # of a request known by its head, not yet whole
         self._reading = False  # the parser is within a request
         self._read = 0  # requests the parser has begun to read
@@ -67,6 +75,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = Flow(transport)
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -237,7 +246,13 @@ class LimitedProtocol(HttpToolsProtocol):
             self._start_asgi_task(exchange, self.app)
         else:
             self.flow.pause_reading()
+            self._make_line()
             self.pipeline.appendleft((exchange, self.app))  # type: ignore[arg-type]
+
+    def _make_line(self) -> None:
+        """Requests come before earlier ones are answered: few clients do that."""
+        if self.pipeline is _NOBODY:
+            self.pipeline = deque()
 
     def _target(self) -> tuple[str, bytes]:
         """Path and query string. What is wrong with them is wrong with the request."""
@@ -253,6 +268,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers += headers  # the scope holds that list
+        self._make_line()
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle | WireExchange, app: Any) -> None:

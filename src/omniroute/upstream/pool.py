@@ -100,7 +100,7 @@ class PooledTransport:
 
     async def _afresh(self, place_: Origin, call: Call, head: bytes, total_at: float) -> PooledReply:
         began = time.monotonic()
-        connection = await self._open(place_, call, total_at)
+        connection = await self.open(place_, call, total_at)
         now = time.monotonic()
         failure = await self._exchange(connection, call, head, total_at, now)
         if failure is not None:
@@ -115,8 +115,8 @@ class PooledTransport:
         except (Fault, ValueError):
             return None
 
-    async def take_up(self, connection: Connection, call: Call) -> PooledReply:
-        """The rest of :meth:`send` for a call that was begun on ``connection`` by a track."""
+    async def take_up(self, connection: Connection, call: Call, connected: float) -> PooledReply:
+        """The rest of :meth:`send` for a call that was begun on ``connection`` by a track; see ``Track.take_up``."""
         began = time.monotonic()
         waiter = connection.headed()
         if waiter is not None:
@@ -127,7 +127,9 @@ class PooledTransport:
                 raise
         failure = None if connection.status else connection.failure
         if failure is None:
-            return self._reply(connection, call, 0.0)
+            return self._reply(connection, call, connected)
+        if connected:
+            raise no_answer(failure, call) from failure
         _refuse_second(connection, failure, call)
         total_at = inf if call.timers.total is None else began + call.timers.total
         route = self._routes.get((call.url, call.proxy, call.private)) or self._route(call)
@@ -214,7 +216,8 @@ class PooledTransport:
                 connection.transport.close()
         return None
 
-    async def _open(self, place_: Origin, call: Call, total_at: float) -> Connection:
+    async def open(self, place_: Origin, call: Call, total_at: float) -> Connection:
+        """A new connection to be used at once. Faults: see ``call.Transport``."""
         loop = asyncio.get_running_loop()
         limit = call.timers.connect
         left = total_at - time.monotonic()

@@ -39,22 +39,24 @@ class Track:
         self._total = timers.total
 
     def claim(self) -> Connection | None:
-        """A connection for one call, to be used or given back before control returns to the loop; None when none is open."""
+        """A connection for one call, to be used at once; None when none is open."""
         return self._pool.claim(self._origin)
 
-    def give_back(self, connection: Connection) -> None:
-        """A claimed connection was not used after all."""
-        self._origin.idle.append(connection)
+    async def open(self, began: float) -> Connection:
+        """A new connection for one call that began then (monotonic seconds). Raises Fault."""
+        return await self._pool.open(self._origin, self._call, inf if self._total is None else began + self._total)
 
-    def begin(self, connection: Connection, request_id: bytes, body: bytes, listener: Callable[[], object]) -> None:
-        """Send a call; see ``Http1.ask`` for the listener."""
+    def begin(
+        self, connection: Connection, request_id: bytes, body: bytes, listener: Callable[[], object], began: float | None = None
+    ) -> None:
+        """Send a call, which began then, or now; see ``Http1.ask`` for the listener."""
         if self._after is None:
             head = b"%bcontent-length: %d\r\n\r\n" % (self._before, len(body))
         else:
             head = b"%b%b%bcontent-length: %d\r\n\r\n" % (self._before, request_id, self._after, len(body))
         now = time.monotonic()
         connection.call = self._call
-        total_at = inf if self._total is None else now + self._total
+        total_at = inf if self._total is None else (now if began is None else began) + self._total
         self._pool.occupy(connection)
         connection.ask(head, body, listener, first_byte=self._first_byte, between=self._between, total_at=total_at)
         self._pool.attend(connection, now)
@@ -63,6 +65,7 @@ class Track:
         """The answer whose head is here."""
         return PooledReply(connection, self._call)
 
-    async def take_up(self, connection: Connection, call: Call) -> Reply:
-        """What ``Transport.send`` would have given for ``call``, which was begun here."""
-        return await self._pool.take_up(connection, call)
+    async def take_up(self, connection: Connection, call: Call, connected: float) -> Reply:
+        """What ``Transport.send`` would have given for ``call``, which was begun here, on a connection that took so long to open
+        (0: it was open)."""
+        return await self._pool.take_up(connection, call, connected)
