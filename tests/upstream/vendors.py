@@ -251,6 +251,8 @@ class CopilotDouble(VendorDouble):
         if received.path == "/chat/completions":
             if any(self.HISTORY & message.keys() for message in body["messages"]):
                 yield 400, "reasoning in the history"
+            if "reasoning_effort" in body and not body["model"].startswith("gpt-5"):
+                yield 400, "reasoning_effort is not supported"
             if body["model"].startswith("claude-") and "response_format" in body:
                 yield 400, "response_format is not supported"
         judge = {"/chat/completions": chat_complaints, "/responses": _responses_complaints}.get(
