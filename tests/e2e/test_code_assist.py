@@ -11,7 +11,7 @@ import openai
 import pytest
 import pytest_asyncio
 
-from e2e.test_sdk_matrix import CALLS, Chat, Client, Gemini, Got, Messages, results_of
+from e2e.test_sdk_matrix import CALLS, Capital, Chat, Client, Gemini, Got, Messages, results_of
 from running.fixtures import Server, serving
 from upstream.authority import Authority
 from upstream.code_assist import FREE, NEEDS_VALIDATION, STANDARD, Service, refused
@@ -143,12 +143,45 @@ async def test_parallel_tools_and_their_loop(
     assert (mode == "VALIDATED") == ("claude" in model)
 
 
+@each_model
+@each_client
+async def test_structured_output_and_images(world: World, upstream: ScriptedUpstream, client: type[Client], model: str) -> None:
+    upstream.queue(Script(answer='{"capital_city": "Oslo", "inhabitants": 700000}'), Script(answer="One pixel."))
+    talk = client(world.server, model, False)
+    formed = await talk.say("Capital of Norway, as JSON?", form=Capital)
+    assert formed.parsed == Capital(capital_city="Oslo", inhabitants=700000)
+    config = inner_of(upstream)["generationConfig"]
+    assert config["responseMimeType"] == "application/json"
+    schema = config["responseSchema" if model.startswith("ag/") else "responseJsonSchema"]
+    assert schema["properties"].keys() == {"capital_city", "inhabitants"}
+    assert schema["type"] == ("OBJECT" if model.startswith("ag/") else "object")
+    assert (await talk.say("What is this?", image=True)).text == "One pixel."
+    images = [
+        part["inlineData"] for content in inner_of(upstream)["contents"] for part in content["parts"] if "inlineData" in part
+    ]
+    assert [image["mimeType"] for image in images] == ["image/png"]
+
+
 @pytest.mark.parametrize("provider", MODELS)
 async def test_the_login_brings_the_project(world: World, provider: str) -> None:
     facts = world.account(provider).login.facts
     assert facts["project"] == "project-of-old"
     assert facts["plan"] == FREE["name"]
     assert facts["email"] == "ada@example.com"
+
+
+@pytest.mark.parametrize("provider", MODELS)
+async def test_a_refused_token_is_renewed_once(world: World, upstream: ScriptedUpstream, provider: str) -> None:
+    double = world.doubles[provider]
+    before = double.counts.get("renewal", 0)
+    told = "Request had invalid authentication credentials."
+    upstream.queue(Script(status=401, message=told, error_type="UNAUTHENTICATED"), Script(answer="Signed anew."))
+    assert (await Chat(world.server, MODELS[provider][0], True).say("Hi")).text == "Signed anew."
+    assert double.counts["renewal"] == before + 1
+    first, second = (request.header("authorization") for request in upstream.requests)
+    assert first != second
+    assert upstream.last.json()["project"] == "project-of-old", "a renewal keeps the project"
+    assert upstream.code_assist.asked == [], "and asks for none"
 
 
 @pytest.mark.parametrize("provider", MODELS)
