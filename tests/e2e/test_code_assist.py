@@ -260,6 +260,15 @@ async def test_several_choices_are_several_calls(world: World, upstream: Scripte
     assert all("candidateCount" not in request.json()["request"].get("generationConfig", {}) for request in upstream.requests)
 
 
+async def test_what_becomes_of_a_request_can_be_explained(world: World, upstream: ScriptedUpstream) -> None:
+    body = {"model": "ag/claude-sonnet-4-5-thinking", "messages": [{"role": "user", "content": "Hi"}], "logit_bias": {"1": 1}}
+    told = world.server.app.services.explain("openai_chat", body, None)
+    assert told["upstream_format"] == "code_assist"
+    assert told["body"]["request"]["contents"][0]["parts"] == [{"text": "Hi"}]
+    assert "/logit_bias" in {op["pointer"] for op in told["operations"]}
+    assert upstream.requests == []
+
+
 async def test_their_models_are_listed(world: World) -> None:
     listed = {model.id async for model in await world.server.openai().models.list()}
     assert set(ALL) <= listed
