@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omniroute.catalog.load import load_catalogue
 from omniroute.upstream.login import LoginRefused, Tokens
@@ -193,3 +196,37 @@ async def test_who_signed_in() -> None:
     broken = Google(Service(), (503, {}))
     assert await taken(after, broken, fresh=False, user_id="7") == {"user_id": "7"}, "a renewal goes on with what was known"
     assert broken.headers == []
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.sampled_from(["", "x", "free-tier", "https://accounts.google.com/v", "https://["]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                "cloudaicompanionProject currentTier allowedTiers ineligibleTiers paidTier id name isDefault reasonCode reasonMessage "
+                "validationUrl done response error message details reason metadata validation_link".split()
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@given(loaded=VALUES, joined=VALUES, status=st.sampled_from([200, 200, 200, 403, 500]))
+def test_no_answer_makes_the_search_for_a_project_stumble(loaded: Any, joined: Any, status: int) -> None:
+    def answer(verb: str, body: dict[str, Any]) -> tuple[int, Any]:
+        return status, joined if verb == "onboardUser" else loaded
+
+    async def search() -> str:
+        try:
+            return (await project(answer))["project"]
+        except LoginRefused as refusal:
+            return refusal.reason
+
+    assert asyncio.run(search())
