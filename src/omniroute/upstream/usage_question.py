@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -58,7 +59,8 @@ def question(endpoint: UsageEndpoint, provider: Provider, account: Account, toke
 
 async def ask(http: Http, endpoint: UsageEndpoint, provider: Provider, account: Account, token: str, now: float) -> Usage:
     """What the provider tells of ``account``. UsageRefused for anything that is no answer to that question."""
-    reader = usage.registry().get(endpoint.reader or "")
+    readers = await asyncio.to_thread(usage.registry)  # the first time they are imported
+    reader = readers.get(endpoint.reader or "")
     asked = question(endpoint, provider, account, token)
     if reader is None or asked is None:
         raise UsageRefused(f"{provider.name} cannot be asked about this account: something that its address needs is not known.")
