@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import aiosqlite
@@ -64,27 +64,25 @@ class UsageRepository:
         if not records:
             return 0
         try:
-            return await self._write(records, [_columns(record) for record in records])
+            return await self._write(records, _columns)
         except (OverflowError, UnicodeEncodeError, sqlite3.IntegrityError):
             # An absurd number or name of one upstream must not make the ledger refuse a batch.
-            rows = [tuple(_storable(value) for value in _columns(record)) for record in records]
-            return await self._write([_from_columns(row) for row in rows], rows)
+            return await self._write([_from_columns(_fitting(record)) for record in records], _fitting)
 
-    async def _write(self, records: Sequence[LedgerRow], rows: list[tuple[Any, ...]]) -> int:
+    async def _write(self, records: Sequence[LedgerRow], columns: Callable[[LedgerRow], tuple[Any, ...]]) -> int:
         highest = self._highest
         known = [record.id for record in records if highest is None or record.id <= highest]
 
-        async def run(connection: aiosqlite.Connection) -> int:
+        def run(connection: sqlite3.Connection) -> int:
             settled: set[int] = set()
             if known:
                 sql = "SELECT id FROM usage WHERE outcome != 'open' AND id IN (SELECT value FROM json_each(?))"
-                settled = {row[0] for row in await connection.execute_fetchall(sql, (json.dumps_text(known),))}
-            async with connection.executemany(_INSERT, rows) as cursor:
-                changed = cursor.rowcount
-            await usage_sums.add(connection, _newly_settled(records, settled))
+                settled = {row[0] for row in connection.execute(sql, (json.dumps_text(known),))}
+            changed = connection.executemany(_INSERT, [columns(record) for record in records]).rowcount
+            usage_sums.add(connection, _newly_settled(records, settled))
             return changed
 
-        changed = await self._db.write(run, durable=False)
+        changed = await self._db.write_at_once(run)
         self._highest = max(max(record.id for record in records), highest or 0)
         return changed
 
@@ -94,15 +92,16 @@ class UsageRepository:
         Returns how many there were. Call it before the first row of this process.
         """
 
-        async def run(connection: aiosqlite.Connection) -> int:
-            found = await connection.execute_fetchall(f"SELECT {', '.join(_FIELDS)} FROM usage WHERE outcome = 'open'")
+        def run(connection: sqlite3.Connection) -> int:
+            found = connection.execute(f"SELECT {', '.join(_FIELDS)} FROM usage WHERE outcome = 'open'").fetchall()
             left = [msgspec.structs.replace(_from_columns(tuple(row)), outcome="aborted") for row in found]
-            sql = "UPDATE usage SET outcome = 'aborted', error_kind = 'killed', estimated = 1 WHERE outcome = 'open'"
-            await connection.execute_fetchall(sql)
-            await usage_sums.add(connection, left)
+            connection.execute(
+                "UPDATE usage SET outcome = 'aborted', error_kind = 'killed', estimated = 1 WHERE outcome = 'open'"
+            )
+            usage_sums.add(connection, left)
             return len(left)
 
-        return await self._db.write(run)
+        return await self._db.write_at_once(run, durable=True)
 
     async def history(
         self,
@@ -264,6 +263,11 @@ def _columns(record: LedgerRow) -> tuple[Any, ...]:
     ):
         return tuple(_storable(value) for value in msgspec.structs.astuple(record))
     return msgspec.structs.astuple(record)
+
+
+def _fitting(record: LedgerRow) -> tuple[Any, ...]:
+    """The row's values, whatever they were, as SQLite takes them."""
+    return tuple(_storable(value) for value in _columns(record))
 
 
 def _storable(value: Any) -> Any:

@@ -7,10 +7,9 @@ leave their sums behind.
 # ruff: noqa: S608 - only names that stand in this package are put into SQL texts, values are bound
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
-
-import aiosqlite
 
 from omniroute.core.ledger import LedgerRow
 
@@ -79,77 +78,81 @@ _QUARTERS = (
 )
 
 
-async def add(connection: aiosqlite.Connection, rows: Iterable[LedgerRow]) -> None:
+def add(connection: sqlite3.Connection, rows: Iterable[LedgerRow]) -> None:
     """Count rows that have just been settled, each once. Within the transaction that settles them."""
     groups: dict[tuple[Any, ...], list[Any]] = {}
-    sessions: dict[str, tuple[str, list[Any], float, float]] = {}
     for row in rows:
-        sums = _sums(row)
-        moment, key = row.started_at, row.key_id or ""
+        moment = row.started_at
         group = (
-            int(moment // QUARTER), row.provider, row.model, key, row.account_id or "", row.combo or "", row.client_format
+            int(moment // QUARTER), row.provider, row.model, row.key_id or "", row.account_id or "", row.combo or "",
+            row.client_format, row.session_id,
         )  # fmt: skip
-        _into(groups, group, sums)
-        session = row.session_id
+        sums = groups.get(group)
+        if sums is None:
+            sums = groups[group] = [0] * 12 + [0.0, 0.0, moment, moment]
+        _count(sums, row)
+    if groups:
+        _add_groups(connection, groups)
+
+
+def _count(sums: list[Any], row: LedgerRow) -> None:
+    """Add one row to the sums, in the order of :data:`SUMS`; behind them the first and the last moment."""
+    cost, moment = row.cost_usd, row.started_at
+    if row.attempt == 1:
+        sums[0] += 1
+    sums[1] += 1
+    sums[2 if row.outcome == "ok" else 3] += 1
+    if row.fallback:
+        sums[4] += 1
+    if row.hedge:
+        sums[5] += 1
+    if cost is None:
+        sums[6] += 1
+    else:
+        sums[12] += cost
+    sums[7] += min(row.input_tokens, MOST_TOKENS)
+    if row.cached_tokens or row.written_tokens:
+        sums[8] += min(row.cached_tokens, MOST_TOKENS)
+        sums[9] += min(row.written_tokens, MOST_TOKENS)
+    sums[10] += min(row.output_tokens, MOST_TOKENS)
+    if row.reasoning_tokens:
+        sums[11] += min(row.reasoning_tokens, MOST_TOKENS)
+    if row.shadow_cost_usd:
+        sums[13] += row.shadow_cost_usd
+    if moment < sums[14]:
+        sums[14] = moment
+    elif moment > sums[15]:
+        sums[15] = moment
+
+
+def _add_groups(connection: sqlite3.Connection, groups: dict[tuple[Any, ...], list[Any]]) -> None:
+    """What few groups of many rows come to, in every table."""
+    families: tuple[dict[tuple[Any, ...], list[Any]], ...] = ({}, {}, {}, {})
+    combos, accounts, hours, days = families
+    quarters: dict[tuple[Any, ...], list[Any]] = {}
+    sessions: dict[str, tuple[str, list[Any], float, float]] = {}
+    for (quarter, provider, model, key, account, combo, client_format, session), found in groups.items():
+        sums, first, last = found[:14], found[14], found[15]
+        hour = quarter // (HOUR // QUARTER)
+        _into(combos, (hour, combo), sums)
+        _into(accounts, (hour, provider, account), sums)
+        _into(hours, (hour, provider, model, key), sums)
+        _into(days, (quarter // (DAY // QUARTER), provider, model, key, account, combo, client_format), sums)
+        _into(quarters, (quarter, key), [sums[_COST], sums[_INPUT] + sums[_OUTPUT]])
         if session is not None:
             known = sessions.get(session)
             if known is None:
-                sessions[session] = (key, sums, moment, moment)
+                sessions[session] = (key, sums, first, last)
             else:
                 added = [a + b for a, b in zip(known[1], sums, strict=True)]
-                sessions[session] = (known[0], added, min(known[2], moment), max(known[3], moment))
-    if groups:
-        await _add_groups(connection, groups)
-    if sessions:
-        told = [(name, key, *sums, first, last) for name, (key, sums, first, last) in sessions.items()]
-        await _many(connection, _SESSIONS, told)
-
-
-async def _add_groups(connection: aiosqlite.Connection, groups: dict[tuple[Any, ...], list[Any]]) -> None:
-    """What few groups of many rows come to, in every table."""
-    hours: dict[tuple[Any, ...], list[Any]] = {}
-    accounts: dict[tuple[Any, ...], list[Any]] = {}
-    combos: dict[tuple[Any, ...], list[Any]] = {}
-    days: dict[tuple[Any, ...], list[Any]] = {}
-    quarters: dict[tuple[Any, ...], list[Any]] = {}
-    for (quarter, provider, model, key, account, combo, client_format), sums in groups.items():
-        hour = quarter // (HOUR // QUARTER)
-        _into(hours, (hour, provider, model, key), sums)
-        _into(accounts, (hour, provider, account), sums)
-        _into(combos, (hour, combo), sums)
-        _into(days, (quarter // (DAY // QUARTER), provider, model, key, account, combo, client_format), sums)
-        _into(quarters, (quarter, key), [sums[_COST], sums[_INPUT] + sums[_OUTPUT]])
-    for (_, sql), found in zip(_FAMILIES, (combos, accounts, hours, days), strict=True):
-        await _many(connection, sql, [(*of, *sums) for of, sums in found.items()])
-    await _many(connection, _QUARTERS, [(*of, *sums) for of, sums in quarters.items()])
-
-
-def _sums(row: LedgerRow) -> list[Any]:
-    """What the row adds, in the order of :data:`SUMS`."""
-    outcome, cost = row.outcome, row.cost_usd
-    return [
-        1 if row.attempt == 1 else 0,
-        1,
-        1 if outcome == "ok" else 0,
-        0 if outcome == "ok" else 1,
-        1 if row.fallback else 0,
-        1 if row.hedge else 0,
-        1 if cost is None else 0,
-        min(row.input_tokens, MOST_TOKENS),
-        min(row.cached_tokens, MOST_TOKENS),
-        min(row.written_tokens, MOST_TOKENS),
-        min(row.output_tokens, MOST_TOKENS),
-        min(row.reasoning_tokens, MOST_TOKENS),
-        cost or 0.0,
-        row.shadow_cost_usd or 0.0,
-    ]
+                sessions[session] = (known[0], added, min(known[2], first), max(known[3], last))
+    for (_, sql), sums_of in zip(_FAMILIES, families, strict=True):
+        connection.executemany(sql, [(*of, *sums) for of, sums in sums_of.items()])
+    connection.executemany(_QUARTERS, [(*of, *sums) for of, sums in quarters.items()])
+    told = [(name, key, *sums, first, last) for name, (key, sums, first, last) in sessions.items()]
+    connection.executemany(_SESSIONS, told)
 
 
 def _into(sums: dict[Any, list[Any]], key: Any, more: list[Any]) -> None:
     known = sums.get(key)
     sums[key] = more if known is None else [a + b for a, b in zip(known, more, strict=True)]
-
-
-async def _many(connection: aiosqlite.Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
-    async with connection.executemany(sql, rows):
-        return
