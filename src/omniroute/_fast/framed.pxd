@@ -10,6 +10,7 @@ cdef class FramedDecoder(Decoder):
     cdef Calls calls
     cdef int text               # index of the open block of that kind, -1
     cdef int thinking
+    cdef bint signed            # the open thinking has its proof
     cdef int stop_word          # events.Stop of the upstream
     cdef bint begun             # START was emitted
     cdef bint heard             # something of the answer came

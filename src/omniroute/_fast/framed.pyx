@@ -39,14 +39,16 @@ cdef class FramedDecoder(Decoder):
         self.begin(NULL, NULL)
         if index[0] < 0:
             self.leave(block)
+            self.signed = False
             index[0] = self.open(block)
         self.delta(block, index[0], said)
 
     cdef void sign(self, const Slice *signature, const char *vendor) noexcept:
-        """The proof of the thinking that is open; without any there is nothing to prove."""
+        """The proof of the thinking that is open, once; without any there is nothing to prove."""
         cdef Event event
-        if self.thinking < 0 or signature.n == 0:
+        if self.thinking < 0 or self.signed or signature.n == 0:
             return
+        self.signed = True
         prepare(&event, SIGNATURE)
         event.block = THINKING
         event.index = self.thinking

@@ -190,6 +190,12 @@ def test_calls_follow_each_other_and_text_may_follow_them() -> None:
     assert tap["stop"] == "tool"
 
 
+def test_a_thought_is_signed_once() -> None:
+    proof = envelope(field(2, field(25, field(2, "c2ln"))))
+    blocks = gathered(proof + thought("Hm.") + proof + proof + said("x") + proof + thought("Ah.") + proof + trailer())[0]
+    assert [block.get("signature") for block in blocks if block["type"] == "thinking"] == ["c2ln", "c2ln"]
+
+
 # -- ends and errors ------------------------------------------------------------------------------------------------------------
 
 

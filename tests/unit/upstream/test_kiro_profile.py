@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from omniroute.catalog.account import Account, Login, Secret
 from omniroute.catalog.load import load_catalogue
 from omniroute.catalog.schema import Provider
+from omniroute.core.settings import Settings
+from omniroute.upstream.executor import Executor
 from omniroute.upstream.login import LoginRefused, Tokens
 from omniroute.upstream.login.after import Step
 from omniroute.upstream.login.after.kiro_profile import AFTER
@@ -97,3 +100,25 @@ async def test_a_personal_login_needs_nothing_of_it(provider: Provider, answers:
 
 def test_the_profile_is_part_of_each_request_where_it_is_known(provider: Provider) -> None:
     assert provider.auth.body == {"profileArn": "profile_arn"}
+
+
+def test_a_call_of_such_a_login(provider: Provider) -> None:
+    class Words:
+        def word(self, name: str) -> str | None:
+            return {"request_uuid": "0c7b2b1c-0000-4000-8000-000000000000"}.get(name)
+
+    login = Login(facts={"profile_arn": ARN, "api_region": "eu-central-1", "region": "us-east-1"})
+    account = Account(id="a", provider=provider.id, name="n", secret=Secret("access"), login=login)
+    call = Executor({}).prepare(
+        provider, account, b'{"conversationState":{}}', Settings.load(), model="m", stream=True, request_id="r", asked=Words()
+    )
+    assert call.url == "https://q.eu-central-1.amazonaws.com/generateAssistantResponse"
+    assert json.loads(call.body) == {"conversationState": {}, "profileArn": ARN}
+    said = dict(call.headers)
+    assert said["authorization"] == "Bearer access"
+    assert said["amz-sdk-invocation-id"] == "0c7b2b1c-0000-4000-8000-000000000000"
+    personal = Account(id="b", provider=provider.id, name="n", secret=Secret("access"), login=Login())
+    call = Executor({}).prepare(
+        provider, personal, b'{"conversationState":{}}', Settings.load(), model="m", stream=True, request_id="r"
+    )
+    assert (call.url, call.body) == ("https://q.us-east-1.amazonaws.com/generateAssistantResponse", b'{"conversationState":{}}')
