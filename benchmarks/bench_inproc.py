@@ -2,7 +2,8 @@
 
 ``python benchmarks/bench_inproc.py [--requests N] [--profile]``. The whole server, with key, routing, limits and ledger, but
 transports that only take note: no sockets, no kernel, no event loop in between. So it is quiet on a busy machine, and good for
-comparing two versions; what a request costs in all is ``suite.py``'s to say. A lane and the normal way are measured in turn, the least counts.
+comparing two versions; what a request costs in all is ``suite.py``'s to say. A lane and the normal way are measured in turn,
+the least counts.
 """
 
 from __future__ import annotations

@@ -59,8 +59,8 @@ class Http1:
     def ask(
         self, head: bytes, body: bytes, listener: Callable[[], object], *, first_byte: float, between: float, total_at: float
     ) -> None:
-        """Like :meth:`begin` for a request that is not HEAD, without a future: ``listener`` is called, in the callback itself, when
-        the head is here, when more of the body is (unless it flows), at the end and at a failure, until :meth:`finish`."""
+        """Like :meth:`begin` for a request that is not HEAD, without a future: ``listener`` is called, in the callback itself,
+        when the head is here, when more of the body is (unless it flows), at the end and at a failure, until :meth:`finish`."""
     def headed(self) -> Future[None] | None:
         """In place of the listener of :meth:`ask`, what :meth:`begin` would have given; None when that future would be done."""
     @property

@@ -185,7 +185,9 @@ async def test_renewing_now(logins: FakeLogins, world: Any, client: httpx.AsyncC
 async def test_a_key_cannot_take_the_place_of_a_sign_in(logins: FakeLogins, client: httpx.AsyncClient) -> None:
     account_id = await logins.sign_in("alpha")
     assert code(await client.patch(f"/api/providers/{account_id}", json={"api_key": "sk-0123456789"})) == (409, "signed_in")
-    assert (await client.patch(f"/api/providers/{account_id}", json={"priority": 4})).json()["priority"] == 4
+    elsewhere = await client.patch(f"/api/providers/{account_id}", json={"url_vars": {"region": "elsewhere"}})
+    assert code(elsewhere) == (409, "signed_in")
+    assert (await client.patch(f"/api/providers/{account_id}", json={"priority": 4, "url_vars": {}})).json()["priority"] == 4
 
 
 async def test_token_health_puts_first_what_needs_somebody(logins: FakeLogins, world: Any, client: httpx.AsyncClient) -> None:

@@ -112,8 +112,11 @@ async def update_account(request: AdminRequest) -> Answer:
     secret = body.api_key if body.api_key is UNSET else checked_secret(body.api_key)
     if secret is None and provider is not None and needs_key(provider):
         raise BadRequest(f"{provider.name} needs an API key; delete the account instead", param="api_key")
-    if secret is not UNSET and login_view(request, row.id) is not None:
-        raise Conflict("this account is signed in: sign in again instead of giving a key", param="api_key", code="signed_in")
+    if login_view(request, row.id) is not None:
+        if secret is not UNSET:
+            raise Conflict("this account is signed in: sign in again instead of giving a key", param="api_key", code="signed_in")
+        if body.url_vars is not UNSET and body.url_vars != row.url_vars:
+            raise Conflict("this account is signed in: its sign-in says which URL it calls", param="url_vars", code="signed_in")
     if body.url_vars is not UNSET:
         if provider is not None:
             check_url_vars(request, provider, body.url_vars)
