@@ -8,7 +8,7 @@ leave their sums behind.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from omniroute.core.ledger import LedgerRow
@@ -40,7 +40,7 @@ SUMS = (
 )  # fmt: skip
 MOST_TOKENS = 10**12
 """What one row adds at most: absurd figures of one upstream must not make sums that no column can hold."""
-OF_A_ROW = {
+OF_A_ROW: Mapping[str, str] = {
     "requests": "attempt = 1",
     "attempts": "1",
     "tries_ok": "outcome = 'ok'",
