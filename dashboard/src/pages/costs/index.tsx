@@ -3,7 +3,7 @@ import { useFilter } from "../../app/router";
 import { withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { SelectField } from "../../ui/basics";
-import { count, money, percent } from "../../ui/format";
+import { count, money, percent, plural } from "../../ui/format";
 import { Figure, Loaded, PageHead } from "../../ui/states";
 import { beginning, RANGES } from "../analytics/time";
 import { Budgets } from "./budgets";
@@ -21,7 +21,7 @@ function Sums({ since }: { since: number }) {
           <div class="figures">
             <Figure label="Billed" value={money(sum.cost_usd)} note={sum.unpriced ? `${count(sum.unpriced)} tries of unknown price` : "by the prices below"} />
             <Figure label="Saved by plans" value={money(sum.shadow_cost_usd)} note={worth ? `${percent(sum.shadow_cost_usd / worth)} of what all would cost at list price` : "list price of what cost nothing"} />
-            <Figure label="A request, on average" value={sum.requests ? money(sum.cost_usd / sum.requests) : "–"} note={`${count(sum.requests)} requests`} href={`/logs?since=${since}`} />
+            <Figure label="A request, on average" value={sum.requests ? money(sum.cost_usd / sum.requests) : "–"} note={plural(sum.requests, "request")} href={`/logs?since=${since}`} />
             <Figure label="Read from prompt caches" value={sum.input_tokens ? percent(sum.cached_tokens / sum.input_tokens) : "–"} note={`of ${count(sum.input_tokens)} tokens in`} />
           </div>
         );
