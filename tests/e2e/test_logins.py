@@ -209,8 +209,9 @@ async def test_an_answer_belongs_to_one_login_and_one_owner(start: Start) -> Non
             await logins.status(one.id, "somebody else")
         with pytest.raises(LoginRefused, match="another login"):
             await logins.submit(two.id, OWNER, answer)
-        with pytest.raises(LoginRefused):
-            await logins.callback("codex", {"code": "c", "state": "made up"})
+        for made_up in ("made up", "ma\u00efs non"):
+            with pytest.raises(LoginRefused):
+                await logins.callback("codex", {"code": "c", "state": made_up})
         assert double.counts["token"] == 0
         await logins.submit(one.id, OWNER, answer)
         with pytest.raises(Conflict):
@@ -252,6 +253,21 @@ async def test_a_cancelled_login_is_gone(start: Start) -> None:
                 await browser.get(where)
         with pytest.raises(NotFound):
             await logins.status(session.id, OWNER)
+
+
+async def test_a_login_whose_tokens_are_on_their_way_is_finished(start: Start) -> None:
+    with authority("claude") as double:
+        server = await ready(start, double)
+        logins = server.app.sign_ins.logins
+        session = await logins.begin("claude", "paste", owner=OWNER)
+        answer = await visited(double, session.url)
+        with double.ledger.held("token"):
+            coming = asyncio.create_task(logins.submit(session.id, OWNER, answer))
+            assert await asyncio.to_thread(double.ledger.wait_for, "token", 1)
+            with pytest.raises(Conflict, match="being finished"):
+                await logins.cancel(session.id, OWNER)
+        account_id = await coming
+        assert logins.describe(account_id) is not None
 
 
 async def test_a_missing_client_secret_is_named(start: Start) -> None:

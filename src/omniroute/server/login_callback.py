@@ -145,7 +145,10 @@ class CallbackListener:
     async def _respond(self, place: _Place, head: bytes) -> bytes:
         lines = head.decode("latin-1").split("\r\n")
         method, _, rest = lines[0].partition(" ")
-        target = urlsplit(rest.partition(" ")[0])
+        try:
+            target = urlsplit(rest.partition(" ")[0])
+        except ValueError:
+            return _page(400, "Not like that", "This is no address.")
         host = next((line.partition(":")[2].strip() for line in lines[1:] if line.lower().startswith("host:")), "")
         if not is_loopback(host if host.endswith("]") else host.rpartition(":")[0] or host):
             return _page(403, "Not here", "This address is for the browser on this machine.")

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
@@ -113,7 +113,7 @@ class LoginSessions:
             (
                 known
                 for known in self._sessions.values()
-                if known.way.provider.id == provider and state and secrets.compare_digest(known.begun.state, state)
+                if known.way.provider.id == provider and state and _same(known.begun.state, state)
             ),
             None,
         )
@@ -126,7 +126,10 @@ class LoginSessions:
         return await self._finish(session, query["code"], state)
 
     async def cancel(self, session_id: str, owner: str) -> None:
+        """Conflict when its tokens are there already: they are kept, and nothing is left half done."""
         session = self._own(session_id, owner)
+        if session.state == "busy":
+            self._must_wait(session)
         del self._sessions[session.id]
         if session.task is not None:
             session.task.cancel()
@@ -145,7 +148,7 @@ class LoginSessions:
 
     def _own(self, session_id: str, owner: str) -> _Session:
         session = self._sessions.get(session_id)
-        if session is None or not secrets.compare_digest(session.owner.encode(), owner.encode()):
+        if session is None or not _same(session.owner, owner):
             raise NotFound("There is no such login: begin again.")
         return session
 
@@ -156,7 +159,7 @@ class LoginSessions:
 
     async def _finish(self, session: _Session, code: str, state: str | None) -> str:
         self._must_wait(session)
-        if state is not None and not secrets.compare_digest(state.encode(), session.begun.state.encode()):
+        if state is not None and not _same(session.begun.state, state):
             raise LoginRefused("This answer belongs to another login: use the newest window, or begin again.")
         session.state = "busy"
         flow = login_flows.registry()[session.way.oauth.flow]
@@ -240,6 +243,10 @@ class LoginSessions:
             return Pending(interval=begun.interval * 2)  # not reached: RFC 8628 wants us to ask less often
 
 
+def _same(known: str, given: str) -> bool:
+    return secrets.compare_digest(known.encode(), given.encode(errors="replace"))
+
+
 def _slower(begun: Begun, interval: float) -> Begun:
     return msgspec.structs.replace(begun, interval=min(interval, _LONGEST_POLL))
 
@@ -250,10 +257,8 @@ def pasted(text: str) -> dict[str, str]:
     if not text or len(text) > _MOST_TEXT or any(char.isspace() for char in text):
         raise BadRequest("Paste the whole address that the browser ended up at, or the code that the page shows.", param="text")
     if "://" in text or text.startswith(("localhost", "127.0.0.1", "[::1]", "?", "code=")):
-        parts = urlsplit(
-            text if "://" in text or text[0] == "?" else f"?{text}" if text.startswith("code=") else f"http://{text}"
-        )
-        found = {**dict(parse_qsl(parts.fragment)), **dict(parse_qsl(parts.query))}
+        address, _, fragment = (f"?{text}" if text.startswith("code=") else text).partition("#")
+        found = {**dict(parse_qsl(fragment)), **dict(parse_qsl(address.partition("?")[2]))}
         wanted = {name: value for name, value in found.items() if name in ("code", "state", "error", "error_description")}
         if "code" not in wanted and "error" not in wanted:
             raise BadRequest("There is no code in this address: paste the one that the browser ended up at.", param="text")

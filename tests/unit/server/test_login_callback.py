@@ -171,13 +171,23 @@ async def test_two_providers_cannot_wait_at_one_port(listener: CallbackListener)
         await listener.open("q", "Other", port=port, path=PATH)
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nhost: x\r\n", b"\x00" * 40000, b"\x16\x03\x01\r\n\r\n"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nhost: x\r\n",
+        b"\x00" * 40000,
+        b"\x16\x03\x01\r\n\r\n",
+        b"GET //[ HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    ],
+)
 async def test_a_visitor_that_is_no_browser_does_no_harm(listener: CallbackListener, waiting: Waiting, sent: bytes) -> None:
     port = await listener.open("p", "P", port=None, path=PATH)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(sent)
     writer.write_eof()
-    await reader.read()
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 4") or b"\r\n\r\n" not in sent, "a whole head is answered"
     writer.close()
     assert waiting.told == []
     assert (await ask(port, PATH)).status_code == 200

@@ -17,6 +17,7 @@ from omniroute.server.login_sessions import pasted
         ("127.0.0.1:8085/oauth2callback?state=s&code=c", {"code": "c", "state": "s"}),
         ("kiro://kiro.kiroAgent/authenticate-success?code=c&state=s", {"code": "c", "state": "s"}),
         ("https://vendor.test/show#code=c&state=s", {"code": "c", "state": "s"}),
+        ("http://[localhost/cb?code=c&state=s", {"code": "c", "state": "s"}),
         ("?code=c&state=s", {"code": "c", "state": "s"}),
         ("code=c&state=s", {"code": "c", "state": "s"}),
         ("c0de-x_y.z", {"code": "c0de-x_y.z"}),
