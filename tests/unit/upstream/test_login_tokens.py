@@ -61,6 +61,14 @@ def test_facts_come_from_where_the_catalogue_says_and_hosts_lose_their_scheme() 
     assert tokens.facts == {"resource_url": "portal.test", "profile_arn": "arn:1", "user_id": "7"}
 
 
+@pytest.mark.parametrize("told", ["https://[portal", "https://"])
+def test_a_host_that_is_none_costs_no_tokens(told: str) -> None:
+    before = Tokens(access="", facts={"resource_url": "portal.test"})
+    reply = answer({"access_token": "at", "refresh_token": "rt", "resource_url": told})
+    tokens = tokens_from(reply, way(facts={"resource_url": "/resource_url"}), "Lab", NOW, before)
+    assert (tokens.refresh, tokens.facts) == ("rt", {"resource_url": "portal.test"})
+
+
 def test_a_token_says_itself_when_it_ends() -> None:
     assert tokens_from(answer({"access_token": jwt(exp=NOW + 900)}), way(), "Lab", NOW).expires_at == NOW + 900
 

@@ -46,8 +46,10 @@ def tokens_in(
     facts = {} if before is None else dict(before.facts)
     for fact, pointer in oauth.facts.items():
         found = at(reply, pointer)
+        if found is not None and fact.endswith("_url"):
+            found = host_of(found)
         if found is not None:
-            facts[fact] = _host(found) if fact.endswith("_url") else found
+            facts[fact] = found
     return Tokens(
         access=access,
         refresh=_text(reply, _REFRESH) or (before.refresh if before is not None else None),
@@ -155,6 +157,9 @@ def _text(reply: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     return next((value for name in names if isinstance(value := reply.get(name), str) and value), None)
 
 
-def _host(url: str) -> str:
-    """The host of something that may be a whole URL."""
-    return urlsplit(url if "://" in url else f"https://{url}").netloc or url
+def host_of(url: str) -> str | None:
+    """The host, with its port, of something that may be a whole URL; None where there is none."""
+    try:
+        return urlsplit(url if "://" in url else f"https://{url}").netloc or None
+    except ValueError:
+        return None  # nothing to call; the tokens beside it count all the same

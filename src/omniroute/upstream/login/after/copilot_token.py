@@ -5,14 +5,12 @@ The login's ``key_url`` is asked, with the headers by which an editor shows itse
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import msgspec
 
 from omniroute.upstream.login import LoginRefused, Tokens
 from omniroute.upstream.login.after import Step
 from omniroute.upstream.login.http import Answer
-from omniroute.upstream.login.replies import at, error_of, moment
+from omniroute.upstream.login.replies import at, error_of, host_of, moment
 
 _GONE = (401, 403, 404)
 
@@ -31,7 +29,7 @@ async def fetch_token(step: Step) -> Tokens:
         code, said = error_of(answer)
         reason = said or code or f"status {answer.status}"
         raise LoginRefused(f"{step.provider.name} gave no token to call with: {reason}", final=answer.status in _GONE)
-    tokens = step.with_facts(api_host=_host(at(found, "/endpoints/api")), plan=_plan(at(found, "/sku")))
+    tokens = step.with_facts(api_host=host_of(at(found, "/endpoints/api") or ""), plan=_plan(at(found, "/sku")))
     tokens = msgspec.structs.replace(tokens, key=key, expires_at=_end(step, answer))
     if not step.fresh and tokens.facts.get("user_id"):
         return tokens
@@ -55,10 +53,6 @@ def _end(step: Step, answer: Answer) -> float | None:
     """When the fetched token ends by our clock."""
     told = moment(answer.json().get("expires_at"))
     return None if told is None else told - answer.skew
-
-
-def _host(url: str | None) -> str | None:
-    return urlsplit(url).hostname if url is not None else None
 
 
 def _plan(kind: str | None) -> str | None:
