@@ -189,7 +189,7 @@ class Renewer:
         if unsaved is not None and unsaved[0] == generation:
             tokens = unsaved[1]
             generation = await self._keep(row, generation, tokens, more=tokens.pending)
-        elif way.oauth.renews == "token" and not tokens.pending:
+        elif way.oauth.renews == "token" and (not tokens.pending or self._ended(tokens)):
             tokens = msgspec.structs.replace(await renewed(way, tokens), pending=bool(way.oauth.after))
             generation = await self._keep(row, generation, tokens, more=tokens.pending)
         elif way.oauth.renews == "none":
@@ -200,6 +200,10 @@ class Renewer:
         if generation:
             _log.info("login renewed", provider=row.provider, account=row.account_id, generation=generation)
         return self._adopt(await self._stored(row.account_id))
+
+    def _ended(self, tokens: Tokens) -> bool:
+        """The access token itself: no step can be taken with it."""
+        return tokens.expires_at is not None and tokens.expires_at <= self._clock.now()
 
     async def _keep(self, row: LoginRow, generation: int, tokens: Tokens, *, more: bool) -> int:
         """The generation the tokens are stored as; 0: somebody else was first, and theirs counts. Tokens that cannot be stored

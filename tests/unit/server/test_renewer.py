@@ -205,6 +205,17 @@ async def test_steps_that_failed_are_taken_again_without_another_refresh(world: 
     assert world.authority.asked == ["/token", "/me", "/me"]
 
 
+async def test_steps_that_waited_too_long_are_taken_with_another_token(world: World) -> None:
+    one = await world.process("one", after=("iflow_key",), rotates=True)
+    await world.sign_in(one, key="key-0")
+    world.authority.refuses["/me"] = [(503, {})]
+    with pytest.raises(Fault):
+        await one.secret()
+    world.clock.advance(7200)
+    assert await one.secret() == "key-3"
+    assert world.authority.asked == ["/token", "/me", "/token", "/me"]
+
+
 async def test_a_login_that_only_repeats_its_steps_keeps_its_access_token(world: World) -> None:
     one = await world.process("one", after=("iflow_key",), renews="after")
     await world.sign_in(one, key="key-0", refresh=None)
