@@ -58,7 +58,6 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     refresh_url: str | None = None
     device_url: str | None = None
     register_url: str | None = None
-    revoke_url: str | None = None
     userinfo_url: str | None = None
     key_url: str | None = None
     client_id: str | None = None
