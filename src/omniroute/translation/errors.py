@@ -117,7 +117,8 @@ def describe(error: OmniRouteError) -> Described:
 def _described(error: Fault | RequestError, status: int, code: str, kind: str, scope: Scope, waits: bool) -> Described:
     retryable = waits and (status in (408, 409, 429) or status >= 500)
     message = redact_text(error.message)[:MESSAGE_LIMIT] or "The request failed."
-    return Described(status, code, kind, message, error.param, retryable, error.retry_after, scope.value)
+    after = None if error.retry_after is None else round(error.retry_after, 3)
+    return Described(status, code, kind, message, error.param, retryable, after, scope.value)
 
 
 def _fault_code(error: Fault, status: int) -> str:
