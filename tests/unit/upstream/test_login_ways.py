@@ -6,6 +6,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
 import pytest
 
 from omniroute.catalog.oauth import OAuth
@@ -176,6 +177,22 @@ async def test_a_server_elsewhere_may_be_private_and_no_other() -> None:
         ("http://127.0.0.1:9/token", True),
         ("http://127.0.0.1:9/v1/me", True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "private"),
+    [
+        ("http://10.0.0.1:80/api/v1/quota", True),
+        ("http://10.0.0.1/v1/me", True),
+        ("http://10.0.0.1:8080/v1/me", False),
+        ("http://10.0.0.10/v1/me", False),
+    ],
+)
+async def test_private_is_the_server_that_the_operator_named(url: str, private: bool) -> None:
+    server = Server(GOOD)
+    provider = msgspec.structs.replace(way(server).provider, base_url="http://10.0.0.1/v1", private=True)
+    await Http(provider, lambda: server, lambda url: None, FakeClock()).get(url)
+    assert server.asked[0].private is private
 
 
 async def test_a_code_that_is_exchanged_says_all_that_was_agreed() -> None:

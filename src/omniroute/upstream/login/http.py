@@ -16,6 +16,7 @@ from omniroute.core.ids import Clock
 from omniroute.upstream.call import Call, Headers, Timers, Transport
 from omniroute.upstream.executor import USER_AGENT
 from omniroute.upstream.login import LoginRefused
+from omniroute.upstream.transport import origin
 
 _TIMERS = Timers(connect=10.0, first_byte=20.0, between=20.0, total=40.0)
 _LARGEST = 1024 * 1024
@@ -54,7 +55,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 class Http:
     """Asks for one provider. ``proxy`` gives the outbound proxy of a URL. ``elsewhere`` (``http://host:port``) takes the place of
-    scheme and host of every URL outside the provider's own ``base_url``; private addresses may be reached there."""
+    scheme and host of every URL outside the server of the provider's own ``base_url``; private addresses may be reached there."""
 
     def __init__(
         self,
@@ -134,10 +135,10 @@ class Http:
         return Answer(reply.status, headers, body, _skew(headers.get("date"), self._clock.now()))
 
     def _own(self, url: str) -> bool:
-        return self._provider.private and url.startswith(self._provider.base_url)
+        return self._provider.private and origin(url) == origin(self._provider.base_url)
 
     def _private(self, url: str) -> bool:
-        return self._own(url) or (self._elsewhere is not None and url.startswith(self._elsewhere))
+        return self._own(url) or (self._elsewhere is not None and origin(url) == origin(self._elsewhere))
 
 
 def _by_name(headers: Headers) -> dict[str, str]:
