@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -13,8 +12,7 @@ from omniroute.catalog.account import Account
 from omniroute.catalog.conduct import PLACEHOLDER, WORDS, PerCall, Seal
 from omniroute.core import json
 from omniroute.upstream.call import Headers
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+from omniroute.upstream.templates import filled, filled_headers
 
 
 class Asked(Protocol):
@@ -29,11 +27,8 @@ def add_per_call(rules: PerCall, account: Account, headers: Headers, body: bytes
     """Put into ``headers`` (in place) and ``body`` (given back) what ``rules`` want and the call has not got."""
     words = _Words(account, asked)
     there = {name.lower() for name, _ in headers}
-    for name, template in rules.headers.items():
-        if name.lower() not in there:
-            text = words.fill(template)
-            if text:
-                headers.append((name.lower(), _CONTROL.sub("", text)))
+    said = filled_headers(rules.headers, words.value)
+    headers += [(name, text) for name, text in said.items() if text and name not in there]
     if rules.seal is not None and account.secret is not None:
         headers.append((rules.seal.header.lower(), _sealed(rules.seal, headers, account.secret.reveal().strip())))
     return _with_fields(rules.body, words, body) if rules.body and body else body
@@ -60,13 +55,6 @@ class _Words:
             return self._asked.word(name) if self._asked is not None else None
         return self._facts.get(name)
 
-    def fill(self, template: str) -> str | None:
-        """The text, None when a placeholder has no value."""
-        values = {name: self.value(name) for name in PLACEHOLDER.findall(template)}
-        if not all(values.values()):
-            return None
-        return PLACEHOLDER.sub(lambda match: values[match[1]] or "", template)
-
 
 def _with_fields(fields: Mapping[str, Any], words: _Words, body: bytes) -> bytes:
     envelope = scan(body)
@@ -86,10 +74,10 @@ def _missing(envelope: Envelope, key: str) -> bool:
 def _filled(template: Any, words: _Words) -> Any:
     """The JSON value with its texts filled in; None when one of them cannot be."""
     if isinstance(template, str):
-        return words.fill(template)
+        return filled(template, words.value)
     if isinstance(template, dict):
-        filled = {key: _filled(value, words) for key, value in template.items()}
-        return None if None in filled.values() else filled
+        members = {key: _filled(value, words) for key, value in template.items()}
+        return None if None in members.values() else members
     if isinstance(template, list):
         items = [_filled(value, words) for value in template]
         return None if None in items else items

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -15,11 +14,10 @@ from omniroute.core.errors import OmniRouteError
 from omniroute.upstream import usage
 from omniroute.upstream.login import LoginRefused
 from omniroute.upstream.login.http import Http
+from omniroute.upstream.templates import filled, filled_headers
 from omniroute.upstream.usage import Usage
 
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _GONE = object()
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class UsageRefused(OmniRouteError):
@@ -49,12 +47,12 @@ def question(endpoint: UsageEndpoint, provider: Provider, account: Account, toke
     """What to ask with ``token``; None while the account lacks something that the address needs."""
     login = account.login.facts if account.login is not None else {}
     facts = {**provider.url_defaults, **account.url_vars, **login, "token": token}
-    if not _known(endpoint.url, facts):
+    url = filled(endpoint.url, lambda word: quote(facts.get(word, ""), safe=""))
+    if url is None:
         return None
-    url = _place(provider, _PLACEHOLDER.sub(lambda found: quote(facts[found[1]], safe=""), endpoint.url))
-    headers = {name: _CONTROL.sub("", _fill(text, facts)) for name, text in endpoint.headers.items() if _known(text, facts)}
+    headers = filled_headers(endpoint.headers, facts.get)
     body = _body(endpoint.body, facts) if endpoint.method == "POST" else None
-    return Question(endpoint.method, url, headers, body)
+    return Question(endpoint.method, _place(provider, url), headers, body)
 
 
 async def ask(http: Http, endpoint: UsageEndpoint, provider: Provider, account: Account, token: str, now: float) -> Usage:
@@ -88,17 +86,10 @@ def _place(provider: Provider, url: str) -> str:
     return urlunsplit((there.scheme, there.netloc, parts.path, parts.query, ""))
 
 
-def _known(template: str, facts: Mapping[str, str]) -> bool:
-    return all(facts.get(word) for word in _PLACEHOLDER.findall(template))
-
-
-def _fill(template: str, facts: Mapping[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda found: facts[found[1]], template)
-
-
 def _body(value: Any, facts: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return _fill(value, facts) if _known(value, facts) else _GONE
+        text = filled(value, facts.get)
+        return _GONE if text is None else text
     if isinstance(value, dict):
         return {key: made for key, inner in value.items() if (made := _body(inner, facts)) is not _GONE}
     return value

@@ -131,6 +131,13 @@ async def test_headers_keep_the_machine_that_signed_in() -> None:
     assert "x-none" not in said
 
 
+async def test_an_imported_fact_cannot_break_out_of_a_header() -> None:
+    server = Server(GOOD)
+    odd = Tokens(access="at", refresh="rt", facts={"machine_id": "m\r\nx-other: 1"})
+    await renewed(way(server, headers={"X-Device": "{machine_id}"}), odd)
+    assert dict(server.asked[0].headers)["x-device"] == "mx-other: 1"
+
+
 @pytest.mark.parametrize(
     ("answer", "final"),
     [

@@ -374,7 +374,7 @@ def asked(provider_id: str, facts: dict[str, str], token: str = "the-token") -> 
 
 def test_a_question_is_filled_in_with_facts() -> None:
     codex = asked("codex", {"account_id": "acc-1"})
-    assert codex.headers == {"Authorization": "Bearer the-token", "chatgpt-account-id": "acc-1"}
+    assert codex.headers == {"authorization": "Bearer the-token", "chatgpt-account-id": "acc-1"}
     assert "chatgpt-account-id" not in asked("codex", {}).headers, "a header whose fact is not known is left out"
     kiro = asked("kiro", {"profile_arn": "arn:aws:x"})
     assert kiro.body == {"origin": "AI_EDITOR", "profileArn": "arn:aws:x", "resourceType": "AGENTIC_REQUEST"}

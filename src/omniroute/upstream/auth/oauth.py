@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from omniroute.catalog.account import Account
 from omniroute.catalog.schema import Auth
 from omniroute.upstream.auth import credential
 from omniroute.upstream.call import Headers
-
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+from omniroute.upstream.templates import filled_headers
 
 
 class OAuth:
@@ -31,11 +27,7 @@ class OAuth:
 
 def _add(headers: Headers, templates: dict[str, str], facts: dict[str, str]) -> None:
     """Set each header whose facts are all known; what the provider's data or the client said there before goes."""
-    said = {}
-    for name, template in templates.items():
-        if all(facts.get(word) for word in _PLACEHOLDER.findall(template)):
-            text = _PLACEHOLDER.sub(lambda match: facts[match[1]], template)
-            said[name.lower()] = _CONTROL.sub("", text)
+    said = filled_headers(templates, facts.get)
     if said:
         headers[:] = [(name, text) for name, text in headers if name not in said]
         headers.extend(said.items())

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 
 import msgspec
 
+from omniroute.catalog.conduct import PLACEHOLDER
 from omniroute.catalog.oauth import OAuth
 from omniroute.catalog.schema import Provider
 from omniroute.core.errors import BadRequest
 from omniroute.core.ids import Clock
 from omniroute.upstream.login import Client, LoginRefused
 from omniroute.upstream.login.http import Http
+from omniroute.upstream.templates import filled_headers
 
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _VALUE = re.compile(r"[\x21-\x7e]{1,300}")
 _HOST_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _HOST_PART = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*")
@@ -94,12 +95,12 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     def machine_facts(self) -> dict[str, str]:
         """Those of this machine that the provider's headers mention: a login keeps them, so that all its calls agree."""
         templates = " ".join((*self.oauth.headers.values(), *self.provider.auth.headers.values()))
-        asked = set(_PLACEHOLDER.findall(templates))
+        asked = set(PLACEHOLDER.findall(templates))
         return {name: getattr(self.machine, name) for name in _MACHINE_FACTS if name in asked}
 
     def headers(self, facts: Mapping[str, str]) -> dict[str, str]:
         """The provider's headers for its authorization server."""
-        return fill_all(self.oauth.headers, {**msgspec.structs.asdict(self.machine), **facts})
+        return filled_headers(self.oauth.headers, {**msgspec.structs.asdict(self.machine), **facts}.get)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
@@ -115,13 +116,4 @@ def fill(template: str, values: Mapping[str, str]) -> str:
             raise LoginRefused(f"{match[1]} = {text[:60]!r} cannot stand in a host name")
         return text
 
-    return _PLACEHOLDER.sub(value, template)
-
-
-def fill_all(templates: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
-    """Every template whose placeholders are all known, filled in."""
-    return {
-        name: fill(template, values)
-        for name, template in templates.items()
-        if all(values.get(word) for word in _PLACEHOLDER.findall(template))
-    }
+    return PLACEHOLDER.sub(value, template)

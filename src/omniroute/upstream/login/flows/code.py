@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 from omniroute.upstream.login import Client, LoginRefused, Tokens
 from omniroute.upstream.login.flows import Begun, Method, Unpolled, refused
 from omniroute.upstream.login.replies import error_of, holds_tokens, json_in_base64, tokens_from, tokens_in
-from omniroute.upstream.login.way import Way, fill, fill_all
+from omniroute.upstream.login.way import Way, fill
+from omniroute.upstream.templates import filled_all
 
 _ANY_PORT = 54545  # of a redirect that nobody listens for: the browser fails to open it and its address is pasted
 
@@ -36,7 +37,7 @@ class Code(Unpolled):
             asked["scope"] = " ".join(oauth.scopes)
         if oauth.pkce:
             asked |= {"code_challenge": challenge(verifier), "code_challenge_method": "S256"}
-        asked |= fill_all(oauth.params, values)
+        asked |= filled_all(oauth.params, values.get)
         base = way.http.place(fill(oauth.authorize_url or "", values))
         return Begun(
             method=method,
@@ -62,7 +63,8 @@ class Code(Unpolled):
         body |= said_of(client)
         if oauth.pkce:
             body["code_verifier"] = begun.verifier
-        body |= fill_all(oauth.token_extra, {**begun.options, "state": begun.state, "redirect_uri": begun.redirect_uri or ""})
+        agreed = {**begun.options, "state": begun.state, "redirect_uri": begun.redirect_uri or ""}
+        body |= filled_all(oauth.token_extra, agreed.get)
         as_json = oauth.token_body == "json"
         answer = await way.http.post(
             fill(oauth.token_url or "", begun.options),
