@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from msgspec.structs import replace
 
 from omniroute.core.errors import BadRequest
-from omniroute.ir.request import ChatRequest, Media, MediaKind, Message, Part, Text, ToolResult
+from omniroute.ir.request import ChatRequest, Media, MediaKind, Message, Part, Refusal, Text, ToolResult
 from omniroute.translation.ops import Ops, note
 from omniroute.translation.rules import Rules
 
@@ -134,6 +134,15 @@ def omitted(kind: str, url: str | None = None) -> Text:
     """The note that stands where an attachment could not be sent."""
     place = f" ({url})" if url else ""
     return Text(text=f"[{kind} attachment omitted: not supported by this model{place}]")
+
+
+def words_of(part: Part) -> str:
+    """What a part says in a place for text alone: a note where it is an attachment without text, nothing for other parts."""
+    if isinstance(part, Text | Refusal):
+        return part.text
+    if isinstance(part, Media):
+        return part.text if part.text is not None else omitted(part.kind, part.url).text
+    return ""
 
 
 def fit(part: Media, rules: Rules, *, same_vendor: bool, vision: bool = True) -> Media | Text:

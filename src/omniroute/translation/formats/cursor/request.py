@@ -14,10 +14,10 @@ from uuid import UUID, uuid5
 from omniroute.core import json
 from omniroute.core.errors import BadRequest
 from omniroute.ir.caps import Profile
-from omniroute.ir.request import ChatRequest, Media, Message, Part, Reasoning, Refusal, Text, Tool, ToolCall, ToolResult
+from omniroute.ir.request import ChatRequest, Media, Message, Part, Reasoning, Text, Tool, ToolCall, ToolResult
 from omniroute.translation.calls import arguments_object
 from omniroute.translation.formats.cursor.protobuf import envelope, message, number, packed, text
-from omniroute.translation.media import omitted
+from omniroute.translation.media import words_of
 from omniroute.translation.reasoning import effort_of
 from omniroute.translation.schema import object_schema
 
@@ -69,7 +69,7 @@ def encode_request(request: ChatRequest, profile: Profile) -> bytes:
 
 def _conversation_id(system: str, turns: list[Message]) -> UUID:
     """One for all turns of a conversation: made of how it began."""
-    first = "".join(_words(part) for part in turns[0].parts)
+    first = "".join(words_of(part) for part in turns[0].parts)
     return UUID(bytes=sha256(f"{system}\0{first}".encode("utf-8", "replace")).digest()[:16], version=4)
 
 
@@ -96,7 +96,7 @@ def _message(turn: Message, results: dict[str, ToolResult], side: int, bubble: s
         image = _image(part)
         if image:
             images.append(message(10, *image))
-        elif (said := _words(part)).strip():
+        elif (said := words_of(part)).strip():
             words.append(said)
     fields = [text(1, "\n\n".join(words)), number(2, side), *images, text(13, bubble)]
     fields += [
@@ -114,7 +114,7 @@ def _result(call: ToolCall, result: ToolResult | None, index: int) -> list[bytes
     called = [number(1, _MCP), text(3, call.id), text(9, call.name), text(10, arguments), parameters, number(48, index)]
     fields = [text(1, call.id), text(2, call.name), number(3, index), text(5, arguments)]
     if result is not None:
-        words = "\n".join(said for part in result.content if (said := _words(part)).strip()) or _NO_OUTPUT
+        words = "\n".join(said for part in result.content if (said := words_of(part)).strip()) or _NO_OUTPUT
         given = message(28, text(1, call.name), text(2, words))
         failure = [text(1, words), text(2, words)] if result.is_error else []
         failed = [message(8, *failure)] if failure else []
@@ -146,11 +146,3 @@ def _image(part: Part) -> list[bytes]:
     except (binascii.Error, ValueError):
         return []
     return [text(1, raw), text(3, str(UUID(bytes=sha256(raw).digest()[:16], version=4)))]
-
-
-def _words(part: Part) -> str:
-    if isinstance(part, Text | Refusal):
-        return part.text
-    if isinstance(part, Media):
-        return part.text if part.text is not None else omitted(part.kind, part.url).text
-    return ""

@@ -13,9 +13,9 @@ from uuid import UUID
 from omniroute.core import json
 from omniroute.core.errors import BadRequest
 from omniroute.ir.caps import Profile
-from omniroute.ir.request import ChatRequest, Media, Message, Part, Refusal, Text, Tool, ToolCall, ToolResult
+from omniroute.ir.request import ChatRequest, Media, Message, Refusal, Text, Tool, ToolCall, ToolResult
 from omniroute.translation.calls import arguments_object
-from omniroute.translation.media import omitted
+from omniroute.translation.media import words_of
 from omniroute.translation.quirks import apply_quirks
 from omniroute.translation.schema import object_schema, without_keywords
 
@@ -82,7 +82,7 @@ def _user(turn: Message, system: str, model: str) -> dict[str, Any]:
         elif isinstance(part, Media) and part.kind == "image" and part.data is not None:
             images.append({"format": part.mime.removeprefix("image/"), "source": {"bytes": part.data}})
         else:
-            texts.append(_words(part))
+            texts.append(words_of(part))
     content = "\n\n".join(text for text in texts if text.strip())
     message: dict[str, Any] = {
         "content": content or (_RESULTS_ONLY if results else _GO_ON),
@@ -108,20 +108,12 @@ def _assistant(turn: Message) -> dict[str, Any]:
 
 
 def _result(result: ToolResult) -> dict[str, Any]:
-    content = [{"text": text} for part in result.content if (text := _words(part)).strip()]
+    content = [{"text": text} for part in result.content if (text := words_of(part)).strip()]
     return {
         "toolUseId": result.call_id,
         "status": "error" if result.is_error else "success",
         "content": content or [{"text": _NO_OUTPUT}],
     }
-
-
-def _words(part: Part) -> str:
-    if isinstance(part, Text | Refusal):
-        return part.text
-    if isinstance(part, Media):
-        return part.text if part.text is not None else omitted(part.kind, part.url).text
-    return ""
 
 
 def _called_before(request: ChatRequest) -> list[Tool]:

@@ -10,7 +10,7 @@ from omniroute.core.errors import BadRequest
 from omniroute.ir.request import Media, Message, Part, Refusal, Role, Text, Thinking, ToolCall, ToolResult
 from omniroute.translation import read
 from omniroute.translation.calls import arguments_object
-from omniroute.translation.media import canonical_mime, omitted, read_data_url
+from omniroute.translation.media import canonical_mime, read_data_url, words_of
 
 NAME = "ollama"
 _ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -169,12 +169,10 @@ def _encode_content(parts: tuple[Part, ...], role: str) -> dict[str, Any]:
     texts: list[str] = []
     images: list[str] = []
     for part in parts:
-        if isinstance(part, Text | Refusal):
-            texts.append(part.text)
-        elif isinstance(part, Media) and part.kind == "image" and part.data is not None:
+        if isinstance(part, Media) and part.kind == "image" and part.data is not None:
             images.append(part.data)
-        elif isinstance(part, Media):
-            texts.append(part.text if part.text is not None else omitted(part.kind, part.url).text)
+        elif isinstance(part, Text | Refusal | Media):
+            texts.append(words_of(part))
     fields: dict[str, Any] = {"role": role, "content": "\n".join(texts)}
     return {**fields, "images": images} if images else fields
 
