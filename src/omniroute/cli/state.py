@@ -16,7 +16,6 @@ from omniroute.cli.failure import USAGE, Failure
 from omniroute.cli.output import emit_json
 from omniroute.core.configfile import config_path, read_config
 from omniroute.core.settings import Settings
-from omniroute.storage.directory import data_directory
 
 if TYPE_CHECKING:
     from omniroute.cli.client import AdminClient, OfflineApp
@@ -54,6 +53,8 @@ class State:
 
     def data_path(self) -> Path:
         """The data directory in force."""
+        from omniroute.storage import data_directory  # late: --version and --help need no database
+
         return data_directory(self.settings())
 
     def client(self, *, offline: bool = True) -> AdminClient:
