@@ -18,6 +18,7 @@ from hypothesis import settings
 from omniroute.core.settings import SETTINGS
 
 pytest_plugins = ["upstream.fixtures", "running.fixtures"]  # the scripted upstream, and an OmniRoute in front of it
+pytest.register_assert_rewrite("running.scenes")
 
 settings.register_profile("default", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("thorough", max_examples=5000, deadline=None, print_blob=True)

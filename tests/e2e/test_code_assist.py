@@ -11,8 +11,9 @@ import openai
 import pytest
 import pytest_asyncio
 
-from e2e.test_sdk_matrix import CALLS, Capital, Chat, Client, Gemini, Got, Messages, results_of
 from running.fixtures import Server, serving
+from running.scenes import TOLD, fill_in_a_form, look_at_an_image, results_of, use_tools
+from running.sdks import Chat, Client, Gemini, Got, Messages
 from upstream.authority import Authority
 from upstream.code_assist import FREE, NEEDS_VALIDATION, STANDARD, Service, refused
 from upstream.gemini_dialect import CALL_SIGNATURE
@@ -126,15 +127,9 @@ def first_provider(model: str) -> str:
 async def test_parallel_tools_and_their_loop(
     world: World, upstream: ScriptedUpstream, client: type[Client], model: str, streaming: bool
 ) -> None:
-    upstream.queue(Script(answer=[Text("Looking."), *CALLS]), Script(answer="Sunny in both."))
-    talk = client(world.server, model, streaming)
-    first = await talk.say("Weather in Köln and Bonn?", tools=True)
-    assert first.calls == [("get_weather", {"city": "Köln"}), ("get_weather", {"city": "Bonn"})]
-    assert first.text == "Looking."
-    second = await talk.answer(["21 degrees", "22 degrees"])
-    assert (second.text, second.calls) == ("Sunny in both.", [])
+    await use_tools(client(world.server, model, streaming), upstream)
     inner = inner_of(upstream)
-    assert results_of(inner, "ge") == [({"city": "Köln"}, "21 degrees"), ({"city": "Bonn"}, "22 degrees")]
+    assert results_of(inner, "ge") == TOLD
     calls = [part for content in inner["contents"] for part in content["parts"] if "functionCall" in part]
     assert calls[0]["thoughtSignature"] == CALL_SIGNATURE, "the model gets its own signature back"
     declared = inner["tools"][0]["functionDeclarations"][0]
@@ -146,16 +141,14 @@ async def test_parallel_tools_and_their_loop(
 @each_model
 @each_client
 async def test_structured_output_and_images(world: World, upstream: ScriptedUpstream, client: type[Client], model: str) -> None:
-    upstream.queue(Script(answer='{"capital_city": "Oslo", "inhabitants": 700000}'), Script(answer="One pixel."))
     talk = client(world.server, model, False)
-    formed = await talk.say("Capital of Norway, as JSON?", form=Capital)
-    assert formed.parsed == Capital(capital_city="Oslo", inhabitants=700000)
+    await fill_in_a_form(talk, upstream)
     config = inner_of(upstream)["generationConfig"]
     assert config["responseMimeType"] == "application/json"
     schema = config["responseSchema" if model.startswith("ag/") else "responseJsonSchema"]
     assert schema["properties"].keys() == {"capital_city", "inhabitants"}
     assert schema["type"] == ("OBJECT" if model.startswith("ag/") else "object")
-    assert (await talk.say("What is this?", image=True)).text == "One pixel."
+    await look_at_an_image(talk, upstream)
     images = [
         part["inlineData"] for content in inner_of(upstream)["contents"] for part in content["parts"] if "inlineData" in part
     ]

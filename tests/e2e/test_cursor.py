@@ -6,13 +6,13 @@ import gzip
 import re
 from collections.abc import AsyncIterator
 
-import anthropic
 import openai
 import pytest
 import pytest_asyncio
 
-from e2e.test_sdk_matrix import CALLS, CLIENTS, Capital, Client
 from running.fixtures import Server, serving
+from running.scenes import break_off, fill_in_a_form, look_at_an_image, lose_the_connection, use_tools
+from running.sdks import CLIENTS, Client
 from upstream.cursor_dialect import Asked, Cursor, asked, called, complaints, envelope, failure, said, trailer
 from upstream.h2_server import Http2Service
 from upstream.script import Fault, Script, Text, Thinking
@@ -78,13 +78,7 @@ async def test_parallel_tools_and_their_loop(
     server: Server, upstream: Http2Service, client: type[Client], streaming: bool, nested: bool
 ) -> None:
     upstream.dialect = Cursor(nested=nested)
-    upstream.queue(Script(answer=[Text("Looking."), *CALLS]), Script(answer="Sunny in both."))
-    talk = client(server, MODEL, streaming)
-    first = await talk.say("Weather in Köln and Bonn?", tools=True)
-    assert first.calls == [("get_weather", {"city": "Köln"}), ("get_weather", {"city": "Bonn"})]
-    assert first.text == "Looking."
-    second = await talk.answer(["21 degrees", "22 degrees"])
-    assert (second.text, second.calls) == ("Sunny in both.", [])
+    await use_tools(client(server, MODEL, streaming), upstream)
     request = accepted(upstream)
     assert [turn.side for turn in request.turns] == [1, 2]
     assert [(name, arguments, told) for _, name, arguments, told, _ in request.turns[1].results] == [
@@ -96,13 +90,10 @@ async def test_parallel_tools_and_their_loop(
 
 @each_client
 async def test_structured_output_and_images(server: Server, upstream: Http2Service, client: type[Client]) -> None:
-    upstream.queue(Script(answer='{"capital_city": "Oslo", "inhabitants": 700000}'), Script(answer="One pixel."))
     talk = client(server, MODEL, False)
-    formed = await talk.say("Capital of Norway, as JSON?", form=Capital)
-    assert formed.parsed == Capital(capital_city="Oslo", inhabitants=700000)
+    await fill_in_a_form(talk, upstream)
     assert "capital_city" in accepted(upstream).system, "the schema reaches the upstream"
-    seen = await talk.say("What is this?", image=True)
-    assert seen.text == "One pixel."
+    await look_at_an_image(talk, upstream)
     assert [image[:4] for image in accepted(upstream).turns[-1].images] == [b"\x89PNG"]
 
 
@@ -151,25 +142,13 @@ async def test_what_is_no_answer_is_an_error_with_a_status(
 async def test_an_answer_that_breaks_off_is_no_answer(server: Server, upstream: Http2Service) -> None:
     """What was said stands, the error follows; whole answers are not given at all."""
     for rest in (trailer(failure("internal")), said("x")[:3], b"", envelope(b"\xff"), called("t1", "f", '{"a":')):
-        upstream.queue(Script(body=said("Half an") + rest))
-        with pytest.raises(anthropic.APIStatusError):
-            async with server.anthropic().messages.stream(
-                model=MODEL, max_tokens=50, messages=[{"role": "user", "content": "Hi"}]
-            ) as stream:
-                assert [text async for text in stream.text_stream] == ["Half an"]
-        upstream.queue(Script(body=said("Half an") + rest))
-        with pytest.raises(anthropic.APIStatusError):
-            await server.anthropic().messages.create(model=MODEL, max_tokens=50, messages=[{"role": "user", "content": "Hi"}])
+        await break_off(server, upstream, MODEL, Script(body=said("Half an") + rest))
 
 
 @pytest.mark.parametrize("fault", [Fault.RESET_MID_STREAM, Fault.CUT_BETWEEN_EVENTS, Fault.RESET_BEFORE_HEADERS])
 async def test_a_stream_that_is_reset_is_an_error(server: Server, upstream: Http2Service, fault: Fault) -> None:
-    upstream.queue(Script(answer="Some words that never come.", fault=fault, fault_after=3))
-    with pytest.raises(anthropic.APIStatusError):
-        async with server.anthropic().messages.stream(
-            model=MODEL, max_tokens=50, messages=[{"role": "user", "content": "Hi"}]
-        ) as stream:
-            await stream.get_final_message()
+    broken = Script(answer="Some words that never come.", fault=fault, fault_after=3)
+    await lose_the_connection(server, upstream, MODEL, broken)
 
 
 async def test_refusals_before_the_stream(server: Server, upstream: Http2Service) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import anthropic
 import openai
 import pytest
 import pytest_asyncio
 
-from e2e.test_sdk_matrix import CALLS, CLIENTS, PIXEL, Capital, Client, Got
 from running.fixtures import Server, serving
+from running.scenes import break_off, fill_in_a_form, look_at_an_image, lose_the_connection, use_tools
+from running.sdks import CLIENTS, PIXEL, Client, Got
 from upstream.kiro_dialect import Kiro, complaints, event, exception
 from upstream.script import Fault, Script, Text, Thinking, Usage
 from upstream.server import ScriptedUpstream
@@ -69,13 +69,7 @@ async def test_plain_and_thinking(server: Server, upstream: ScriptedUpstream, cl
 async def test_parallel_tools_and_their_loop(
     server: Server, upstream: ScriptedUpstream, client: type[Client], streaming: bool
 ) -> None:
-    upstream.queue(Script(answer=[Text("Looking."), *CALLS]), Script(answer="Sunny in both."))
-    talk = client(server, MODEL, streaming)
-    first = await talk.say("Weather in Köln and Bonn?", tools=True)
-    assert first.calls == [("get_weather", {"city": "Köln"}), ("get_weather", {"city": "Bonn"})]
-    assert first.text == "Looking."
-    second = await talk.answer(["21 degrees", "22 degrees"])
-    assert (second.text, second.calls) == ("Sunny in both.", [])
+    await use_tools(client(server, MODEL, streaming), upstream)
     accepted(upstream)
     state = upstream.last.json()["conversationState"]
     uses = state["history"][1]["assistantResponseMessage"]["toolUses"]
@@ -87,13 +81,10 @@ async def test_parallel_tools_and_their_loop(
 
 @each_client
 async def test_structured_output_and_images(server: Server, upstream: ScriptedUpstream, client: type[Client]) -> None:
-    upstream.queue(Script(answer='{"capital_city": "Oslo", "inhabitants": 700000}'), Script(answer="One pixel."))
     talk = client(server, MODEL, False)
-    formed = await talk.say("Capital of Norway, as JSON?", form=Capital)
-    assert formed.parsed == Capital(capital_city="Oslo", inhabitants=700000)
+    await fill_in_a_form(talk, upstream)
     assert b"capital_city" in upstream.last.body, "the schema reaches the upstream"
-    seen = await talk.say("What is this?", image=True)
-    assert seen.text == "One pixel."
+    await look_at_an_image(talk, upstream)
     accepted(upstream)
     current = upstream.last.json()["conversationState"]["currentMessage"]["userInputMessage"]
     assert [image["format"] for image in current["images"]] == ["png"]
@@ -155,25 +146,14 @@ async def test_an_answer_that_breaks_off_is_no_answer(server: Server, upstream: 
     """What was said stands, the error follows; whole answers are not given at all."""
     said = event("assistantResponseEvent", {"content": "Half an"})
     for rest in (exception("InternalServerException", "Oops."), said[:30], said[:-1] + b"!"):
-        upstream.queue(Script(body=said + rest, content_type="application/vnd.amazon.eventstream"))
-        with pytest.raises(anthropic.APIStatusError):
-            async with server.anthropic().messages.stream(
-                model=MODEL, max_tokens=50, messages=[{"role": "user", "content": "Hi"}]
-            ) as stream:
-                assert [text async for text in stream.text_stream] == ["Half an"]
-        upstream.queue(Script(body=said + rest, content_type="application/vnd.amazon.eventstream"))
-        with pytest.raises(anthropic.APIStatusError):
-            await server.anthropic().messages.create(model=MODEL, max_tokens=50, messages=[{"role": "user", "content": "Hi"}])
+        broken = Script(body=said + rest, content_type="application/vnd.amazon.eventstream")
+        await break_off(server, upstream, MODEL, broken)
 
 
 @pytest.mark.parametrize("fault", [Fault.CUT_MID_EVENT, Fault.CUT_BETWEEN_EVENTS, Fault.RESET_MID_STREAM])
 async def test_a_connection_that_breaks_is_an_error(server: Server, upstream: ScriptedUpstream, fault: Fault) -> None:
-    upstream.queue(Script(answer="Some words that never come.", fault=fault, fault_after=3))
-    with pytest.raises(anthropic.APIStatusError):
-        async with server.anthropic().messages.stream(
-            model=MODEL, max_tokens=50, messages=[{"role": "user", "content": "Hi"}]
-        ) as stream:
-            await stream.get_final_message()
+    broken = Script(answer="Some words that never come.", fault=fault, fault_after=3)
+    await lose_the_connection(server, upstream, MODEL, broken)
 
 
 async def test_refusals_before_the_stream(server: Server, upstream: ScriptedUpstream) -> None:

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from e2e.test_sdk_matrix import CALLS, Chat, Client, Gemini, Messages, results_of
 from running.fixtures import Server, serving
+from running.scenes import TOLD, results_of, use_tools
+from running.sdks import Chat, Client, Gemini, Messages
 from running.signed_in import sign_in
-from upstream.script import Script, Text
 from upstream.smaller_vendors import ClineDouble, IflowDouble, KiloDouble, KimiDouble, QwenDouble
 from upstream.vendors import VendorDouble
 
@@ -64,15 +64,9 @@ async def test_a_tool_loop(server: Server, doubles: Doubles, client: type[Client
     double = doubles[name]
     double.reset()
     double.refused.clear()
-    double.queue(Script(answer=[Text("Looking."), *CALLS]), Script(answer="Sunny in both."))
-    talk = client(server, model, streaming)
-    first = await talk.say("Weather in Köln and Bonn?", tools=True)
+    await use_tools(client(server, model, streaming), double)
     assert double.refused == []
-    assert (first.text, len(first.calls)) == ("Looking.", 2)
-    second = await talk.answer(["21 degrees", "22 degrees"])
-    assert double.refused == []
-    assert (second.text, second.calls) == ("Sunny in both.", [])
-    assert results_of(double.last.json(), dialect) == [({"city": "Köln"}, "21 degrees"), ({"city": "Bonn"}, "22 degrees")]
+    assert results_of(double.last.json(), dialect) == TOLD
 
 
 async def test_an_empty_list_of_tools_is_not_sent(server: Server, doubles: Doubles) -> None:

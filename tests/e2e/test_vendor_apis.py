@@ -10,8 +10,9 @@ import openai
 import pytest
 import pytest_asyncio
 
-from e2e.test_sdk_matrix import CALLS, PIXEL, Chat, Client, Gemini, Messages, Ollama, Responses, results_of
 from running.fixtures import Server, serving
+from running.scenes import CALLS, TOLD, results_of, use_tools
+from running.sdks import PIXEL, Chat, Client, Gemini, Messages, Ollama, Responses
 from running.signed_in import sign_in
 from upstream.script import Script, Text, Thinking, ToolCall
 from upstream.vendors import IDENTITY, ClaudeDouble, CodexDouble, CopilotDouble, VendorDouble
@@ -78,18 +79,9 @@ def dialect_at(model: str, client: type[Client]) -> str:
 @each_model
 async def test_a_tool_loop(server: Server, doubles: Doubles, client: type[Client], model: str, streaming: bool) -> None:
     double = doubles[MODELS[model][0]]
-    double.queue(Script(answer=[Text("Looking."), *CALLS]), Script(answer="Sunny in both."))
-    talk = client(server, model, streaming)
-    first = await talk.say("Weather in Köln and Bonn?", tools=True)
+    await use_tools(client(server, model, streaming), double)
     assert double.refused == []
-    assert (first.text, len(first.calls)) == ("Looking.", 2)
-    second = await talk.answer(["21 degrees", "22 degrees"])
-    assert double.refused == []
-    assert (second.text, second.calls) == ("Sunny in both.", [])
-    assert results_of(double.last.json(), dialect_at(model, client)) == [
-        ({"city": "Köln"}, "21 degrees"),
-        ({"city": "Bonn"}, "22 degrees"),
-    ]
+    assert results_of(double.last.json(), dialect_at(model, client)) == TOLD
 
 
 @each_client
