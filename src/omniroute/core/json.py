@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from json import JSONDecoder
 from typing import Any
 
@@ -9,6 +10,7 @@ import orjson
 
 JSONDecodeError = orjson.JSONDecodeError
 _DECODER = JSONDecoder()
+_INDEX = re.compile(r"[0-9]{1,9}")
 
 
 def dumps(value: Any) -> bytes:
@@ -29,6 +31,19 @@ def dumps_pretty(value: Any) -> bytes:
 def value_at(text: str, at: int) -> tuple[Any, int]:
     """The JSON value that begins at ``text[at]``, and where it ends; what follows is not looked at. Raises ValueError."""
     return _DECODER.raw_decode(text, at)
+
+
+def pointed(value: Any, pointer: str) -> Any:
+    """What a JSON pointer (RFC 6901) leads to in ``value``; None where it leads nowhere."""
+    for step in pointer.split("/")[1:]:
+        word = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict):
+            value = value.get(word)
+        elif isinstance(value, list) and _INDEX.fullmatch(word) and int(word) < len(value):
+            value = value[int(word)]
+        else:
+            return None
+    return value
 
 
 def loads(data: bytes | bytearray | memoryview | str) -> Any:

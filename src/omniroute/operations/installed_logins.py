@@ -143,7 +143,10 @@ def login_in(provider: Provider, text: str) -> dict[str, str]:
             if _is_login(fields):
                 return fields
     fields = {
-        name: found for name, words in _USUAL.items() for word in words if (found := _text(_at(whole, f"/{word}"))) is not None
+        name: found
+        for name, words in _USUAL.items()
+        for word in words
+        if (found := _text(json.pointed(whole, f"/{word}"))) is not None
     }
     if not _is_login(fields):
         raise NotFound(f"there is no sign-in of {provider.name} in that text", code="no_login_in_text")
@@ -194,25 +197,12 @@ def _from_json(file: LoginFile, path: Path) -> dict[str, str]:
 
 
 def _picked(whole: Any, fields: Mapping[str, str]) -> dict[str, str]:
-    return {name: text for name, pointer in fields.items() if (text := _text(_at(whole, pointer))) is not None}
+    return {name: text for name, pointer in fields.items() if (text := _text(json.pointed(whole, pointer))) is not None}
 
 
 def _from_sqlite(file: LoginFile, path: Path) -> dict[str, str]:
     rows = read_items(path, list(file.fields.values()))
     return {name: text for name, key in file.fields.items() if (text := _text(rows.get(key))) is not None}
-
-
-def _at(value: Any, pointer: str) -> Any:
-    """The member that a JSON pointer (RFC 6901) leads to; None where it leads nowhere."""
-    for part in pointer.split("/")[1:]:
-        word = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict):
-            value = value.get(word)
-        elif isinstance(value, list) and word.isdigit() and int(word) < len(value):
-            value = value[int(word)]
-        else:
-            return None
-    return value
 
 
 def _text(value: Any) -> str | None:

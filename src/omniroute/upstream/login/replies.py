@@ -86,10 +86,7 @@ def _hidden(found: re.Match[str]) -> str:
 
 def at(value: Any, pointer: str) -> str | None:
     """The text or number at a JSON pointer; None when there is nothing, or something else."""
-    for step in pointer.split("/")[1:]:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(step.replace("~1", "/").replace("~0", "~"))
+    value = json.pointed(value, pointer)
     if isinstance(value, bool) or value is None:
         return None
     return str(value) if isinstance(value, (str, int, float)) and str(value) else None

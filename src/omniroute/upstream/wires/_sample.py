@@ -11,6 +11,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from omniroute.core import json
+
 _DEPTH = 12
 _FORMATS: Mapping[str, str] = {
     "date-time": "2025-01-01T00:00:00Z",
@@ -103,16 +105,7 @@ def _resolve(reference: str, root: Any) -> Any:
     """What a local JSON pointer leads to; None for any other reference."""
     if not reference.startswith("#"):
         return None
-    found = root
-    for step in reference.removeprefix("#").split("/")[1:]:
-        step = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, list) and step.isdigit() and int(step) < len(found):
-            found = found[int(step)]
-        elif isinstance(found, dict) and step in found:
-            found = found[step]
-        else:
-            return None
-    return found
+    return json.pointed(root, reference)
 
 
 def _type(schema: dict[str, Any]) -> str:

@@ -59,10 +59,7 @@ class _Writer:
         described = {"description": node["description"]} if isinstance(node.get("description"), str) else {}
         if reference in seen:
             return {**_EMPTY, "description": f"as {reference.rpartition('/')[2]} above", **described}
-        target: Any = self._root
-        for segment in reference.removeprefix("#").split("/")[1:]:
-            segment = segment.replace("~1", "/").replace("~0", "~")
-            target = target.get(segment) if isinstance(target, dict) else None
+        target = json.pointed(self._root, reference)
         rest = {key: value for key, value in node.items() if key != "$ref"}
         return self.node({**target, **rest} if isinstance(target, dict) else {**_EMPTY, **rest}, (*seen, reference))
 
