@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -19,16 +18,16 @@ from hypothesis import strategies as st
 from omniroute.catalog.account import Account
 from omniroute.catalog.oauth import OAuth
 from omniroute.catalog.schema import Auth, Provider
-from omniroute.core import json
 from omniroute.core.errors import Fault, StorageError
 from omniroute.core.ids import FakeClock
 from omniroute.server.login_book import LoginBook, stored
 from omniroute.server.renewer import Renewer
 from omniroute.storage.logins import LoginRow
-from omniroute.upstream.call import Call, Headers, Pulled
+from omniroute.upstream.call import Call
 from omniroute.upstream.login import Tokens
 from omniroute.upstream.login.http import Http
 from omniroute.upstream.login.way import Machine, Way
+from upstream.whole import Nowhere, Whole
 
 LIFETIME = 3600.0
 OAUTH = OAuth(
@@ -45,26 +44,7 @@ async def turns(count: int) -> None:
         await asyncio.sleep(0)
 
 
-@dataclass
-class Reply(Pulled):
-    status: int
-    body: bytes
-    headers: Headers = field(default_factory=list)
-
-    def header(self, name: str) -> str | None:
-        return None
-
-    def chunks(self) -> Any:
-        raise NotImplementedError
-
-    async def read(self, limit: int) -> bytes:
-        return self.body
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-
-class Authority:
+class Authority(Nowhere):
     """Rotates; ``troubles``: how many requests it refuses for now. ``delays``: turns before and after it decides."""
 
     def __init__(self, delays: list[int], troubles: int) -> None:
@@ -74,30 +54,24 @@ class Authority:
         self.alive = True
         self.reused = 0
 
-    async def send(self, call: Call) -> Reply:
+    async def send(self, call: Call) -> Whole:
         await turns(self._delay())
         token = call.body.decode().partition("refresh_token=rt-")[2].partition("&")[0]
         if self.troubles > 0:
             self.troubles -= 1
-            return Reply(503, b"{}")
+            return Whole(503, {})
         if not self.alive or int(token) != self.number:
             self.reused += 1
             self.alive = False
-            return Reply(400, json.dumps({"error": "invalid_grant"}))
+            return Whole(400, {"error": "invalid_grant"})
         self.number += 1
         await turns(self._delay())
         reply = {"access_token": f"at-{self.number}", "refresh_token": f"rt-{self.number}", "expires_in": LIFETIME}
-        return Reply(200, json.dumps(reply))
+        return Whole(200, reply)
 
     def _delay(self) -> int:
         self.delays.append(self.delays.pop(0))
         return self.delays[0]
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-    def describe(self) -> dict[str, object]:
-        return {}
 
 
 class Store:

@@ -14,17 +14,17 @@ import pytest
 from omniroute.catalog.account import Account
 from omniroute.catalog.oauth import OAuth
 from omniroute.catalog.schema import Auth, Provider
-from omniroute.core import json
 from omniroute.core.errors import Fault, StorageError
 from omniroute.core.ids import FakeClock
 from omniroute.server.login_book import LoginBook, stored
 from omniroute.server.renewer import Renewer
 from omniroute.storage import Database, Vault
 from omniroute.storage.logins import LoginRepository
-from omniroute.upstream.call import Call, Headers, Pulled
+from omniroute.upstream.call import Call
 from omniroute.upstream.login import Tokens
 from omniroute.upstream.login.http import Http
 from omniroute.upstream.login.way import Machine, Way
+from upstream.whole import Nowhere, Whole
 
 URLS = {
     "device_url": "https://a.test/d",
@@ -33,26 +33,7 @@ URLS = {
 }
 
 
-class Reply(Pulled):
-    def __init__(self, status: int, body: Any) -> None:
-        self.status = status
-        self.headers: Headers = []
-        self._body = json.dumps(body)
-
-    def header(self, name: str) -> str | None:
-        return None
-
-    def chunks(self) -> Any:
-        raise AssertionError("answers of this size are read whole")
-
-    async def read(self, limit: int) -> bytes:
-        return self._body
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-
-class Authority:
+class Authority(Nowhere):
     """Every refresh rotates. ``refuses``: what the next requests of a path get instead."""
 
     def __init__(self) -> None:
@@ -61,25 +42,19 @@ class Authority:
         self.number = 1
         self.arrived = asyncio.Event()
 
-    async def send(self, call: Call) -> Reply:
+    async def send(self, call: Call) -> Whole:
         path = call.url.partition("a.test")[2].partition("?")[0]
         self.asked.append(path)
         self.arrived.set()
         await asyncio.sleep(0)
         if self.refuses.get(path):
-            return Reply(*self.refuses[path].pop(0))
+            return Whole(*self.refuses[path].pop(0))
         if path == "/me":
-            return Reply(200, {"data": {"apiKey": f"key-{self.number}", "email": "ada@x"}})
+            return Whole(200, {"data": {"apiKey": f"key-{self.number}", "email": "ada@x"}})
         if f"refresh_token=rt-{self.number}&".encode() not in call.body + b"&":
-            return Reply(400, {"error": "invalid_grant", "error_description": "spent"})
+            return Whole(400, {"error": "invalid_grant", "error_description": "spent"})
         self.number += 1
-        return Reply(200, {"access_token": f"at-{self.number}", "refresh_token": f"rt-{self.number}", "expires_in": 3600})
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-    def describe(self) -> dict[str, object]:
-        return {}
+        return Whole(200, {"access_token": f"at-{self.number}", "refresh_token": f"rt-{self.number}", "expires_in": 3600})
 
 
 class World:

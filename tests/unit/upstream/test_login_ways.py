@@ -13,7 +13,7 @@ from omniroute.catalog.oauth import OAuth
 from omniroute.catalog.schema import Auth, Provider
 from omniroute.core.errors import BadRequest, NetworkFault
 from omniroute.core.ids import FakeClock
-from omniroute.upstream.call import Call, Headers, Pulled, Reply
+from omniroute.upstream.call import Call, Headers
 from omniroute.upstream.login import Client, LoginRefused, Tokens
 from omniroute.upstream.login.after import take_steps
 from omniroute.upstream.login.flows import Begun, Pending, registry
@@ -21,31 +21,13 @@ from omniroute.upstream.login.flows.importing import imported
 from omniroute.upstream.login.http import Http
 from omniroute.upstream.login.renewing import renewed
 from omniroute.upstream.login.way import Machine, Way
+from upstream.whole import Nowhere, Whole
 
 URLS = {"authorize_url": "https://a.test/authorize", "token_url": "https://a.test/token", "device_url": "https://a.test/device"}
 Said = tuple[int, Any]
 
 
-class Reading(Pulled):
-    def __init__(self, status: int, body: Any, headers: Headers) -> None:
-        self.status = status
-        self.headers = headers
-        self._body = body if isinstance(body, bytes) else json.dumps(body).encode()
-
-    def header(self, name: str) -> str | None:
-        return next((value for known, value in self.headers if known == name), None)
-
-    def chunks(self) -> Any:
-        raise AssertionError("answers of this size are read whole")
-
-    async def read(self, limit: int) -> bytes:
-        return self._body
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-
-class Server:
+class Server(Nowhere):
     """Answers in order, and keeps what it was asked. An exception among the answers is raised."""
 
     def __init__(self, *answers: Said | Exception, headers: Headers | None = None) -> None:
@@ -53,18 +35,12 @@ class Server:
         self.headers = headers or []
         self.asked: list[Call] = []
 
-    async def send(self, call: Call) -> Reply:
+    async def send(self, call: Call) -> Whole:
         self.asked.append(call)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return Reading(*answer, self.headers)
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-    def describe(self) -> dict[str, object]:
-        return {}
+        return Whole(*answer, self.headers)
 
 
 def way(server: Server, elsewhere: str | None = None, environ: dict[str, str] | None = None, **oauth: Any) -> Way:
