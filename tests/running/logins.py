@@ -67,9 +67,6 @@ class FakeLogins:
             raise Conflict("that is not the code", code="login_refused")
         return await self.sign_in(provider)
 
-    async def callback(self, provider: str, query: dict[str, str]) -> str:
-        return await self.sign_in(provider)
-
     async def cancel(self, session_id: str, owner: str) -> None:
         self._own(session_id, owner)
         del self.sessions[session_id]
