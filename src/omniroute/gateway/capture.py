@@ -11,6 +11,7 @@ from typing import Any
 
 from omniroute.core.errors import OmniRouteError
 from omniroute.core.ids import Clock
+from omniroute.gateway.overhearing import Overhearing
 from omniroute.gateway.ports import Exchange
 from omniroute.upstream.call import Call, Headers, Reply, Transport
 
@@ -122,74 +123,22 @@ class Captures:
         return False
 
 
-class _OverheardExchange:
+class _OverheardExchange(Overhearing):
     """An Exchange that keeps what the client gets."""
 
-    __slots__ = ("_inner", "_recording")
-
     def __init__(self, recording: Recording, inner: Exchange) -> None:
+        super().__init__(inner)
         self._recording = recording
-        self._inner = inner
-
-    @property
-    def request_id(self) -> str:
-        return self._inner.request_id
-
-    @property
-    def method(self) -> str:
-        return self._inner.method
-
-    @property
-    def path(self) -> str:
-        return self._inner.path
-
-    @property
-    def started(self) -> bool:
-        return self._inner.started
-
-    @property
-    def sent(self) -> int:
-        return self._inner.sent
-
-    @property
-    def pushes(self) -> bool:
-        return self._inner.pushes
-
-    def header(self, name: str) -> str | None:
-        return self._inner.header(name)
-
-    def query(self, name: str) -> str | None:
-        return self._inner.query(name)
-
-    def forwardable(self, names: frozenset[str]) -> list[tuple[str, str]]:
-        return self._inner.forwardable(names)
-
-    async def body(self, limit: int) -> bytes:
-        return await self._inner.body(limit)
 
     async def respond(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         self._recording.answer = Message({"status": status}, headers, Part(self._recording.most, body))
-        await self._inner.respond(status, headers, body)
+        await super().respond(status, headers, body)
 
     async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         self._recording.answer = Message({"status": status}, headers, Part(self._recording.most))
-        await self._inner.start(status, headers)
+        await super().start(status, headers)
 
-    async def write(self, data: bytes) -> None:
-        self._see(data)
-        await self._inner.write(data)
-
-    def push(self, data: bytes) -> bool:
-        self._see(data)
-        return self._inner.push(data)
-
-    async def drained(self) -> None:
-        await self._inner.drained()
-
-    async def finish(self) -> None:
-        await self._inner.finish()
-
-    def _see(self, data: bytes) -> None:
+    def see(self, data: bytes) -> None:
         if self._recording.answer is not None:
             self._recording.answer.body.see(data)
 

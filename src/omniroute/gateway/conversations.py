@@ -15,6 +15,7 @@ from omniroute._fast.envelope import scan
 from omniroute.core.errors import NotFound, OmniRouteError
 from omniroute.core.ids import Clock
 from omniroute.gateway.context import Context
+from omniroute.gateway.overhearing import Overhearing
 from omniroute.gateway.ports import Exchange
 from omniroute.routing.snapshot import KeyGrant
 from omniroute.translation.format import History, Stored
@@ -113,78 +114,28 @@ def resume(context: Context, history: History, conversations: Conversations, *, 
     context.envelope = scan(history.resume(context.envelope.body, stored))
 
 
-class Remembering:
-    """An Exchange that keeps what a later request may go on from. Everything is passed on at once and unchanged."""
+class Remembering(Overhearing):
+    """An Exchange that keeps what a later request may go on from."""
 
     def __init__(self, inner: Exchange, context: Context, history: History, conversations: Conversations) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._context = context
         self._history = history
         self._conversations = conversations
         self._tail = bytearray()
 
-    @property
-    def request_id(self) -> str:
-        return self._inner.request_id
-
-    @property
-    def method(self) -> str:
-        return self._inner.method
-
-    @property
-    def path(self) -> str:
-        return self._inner.path
-
-    @property
-    def started(self) -> bool:
-        return self._inner.started
-
-    @property
-    def sent(self) -> int:
-        return self._inner.sent
-
-    @property
-    def pushes(self) -> bool:
-        return self._inner.pushes
-
-    def header(self, name: str) -> str | None:
-        return self._inner.header(name)
-
-    def query(self, name: str) -> str | None:
-        return self._inner.query(name)
-
-    def forwardable(self, names: frozenset[str]) -> list[tuple[str, str]]:
-        return self._inner.forwardable(names)
-
-    async def body(self, limit: int) -> bytes:
-        return await self._inner.body(limit)
-
     async def respond(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
-        await self._inner.respond(status, headers, body)
+        await super().respond(status, headers, body)
         if status == 200:
             self._keep(body)
 
-    async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        await self._inner.start(status, headers)
-
-    async def write(self, data: bytes) -> None:
-        self._see(data)
-        await self._inner.write(data)
-
-    def push(self, data: bytes) -> bool:
-        self._see(data)
-        return self._inner.push(data)
-
-    async def drained(self) -> None:
-        await self._inner.drained()
-
     async def finish(self) -> None:
-        await self._inner.finish()
+        await super().finish()
         whole = self._history.finished(bytes(self._tail))
         if whole is not None:
             self._keep(whole)
 
-    def _see(self, data: bytes) -> None:
+    def see(self, data: bytes) -> None:
         """Only the last event is needed; what is written are whole events."""
         if self._tail or any(word in data for word in self._history.terminal):
             self._tail += data
