@@ -9,24 +9,23 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import zlib
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
-from omniroute.core.errors import BadAnswer
 from omniroute.upstream import egress
 from omniroute.upstream.call import Call, Headers, Pulled
-from omniroute.upstream.inflate import inflate, inflaters
 from omniroute.upstream.transport import (
     Deadline,
+    Timer,
     check_encoding,
     check_headers,
+    gathered,
+    inflated,
     misconfigured,
     place,
-    too_large,
     truncated,
     unreachable,
 )
@@ -268,32 +267,21 @@ class CurlReply(Pulled):
         name = name.lower()
         return next((value for key, value in self.headers if key.lower() == name), None)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        layers = inflaters(self.header("content-encoding") or "")
-        timer = "first_byte"
-        try:
-            while (data := await self._exchange.part(timer)) is not None:
-                timer = "between"
-                for portion in inflate(layers, data):
-                    if portion:
-                        yield portion
-        except zlib.error as error:
-            raise BadAnswer(f"the answer of {place(self._exchange.call)} cannot be decompressed", kind="server_error") from error
-        if not all(layer.finished for layer in layers):
-            raise truncated(self._exchange.call, EOFError("the compressed body ended early"))
+    def chunks(self) -> AsyncIterator[bytes]:
+        encoding = self.header("content-encoding")
+        return self._raw() if encoding is None else inflated(self._raw(), encoding, self._exchange.call)
+
+    async def _raw(self) -> AsyncIterator[bytes]:
+        timer: Timer = "first_byte"
+        while (data := await self._exchange.part(timer)) is not None:
+            timer = "between"
+            yield data
 
     async def read(self, limit: int) -> bytes:
-        parts: list[bytes] = []
-        size = 0
         try:
-            async for part in self.chunks():
-                size += len(part)
-                if size > limit:
-                    raise too_large(self._exchange.call, limit)
-                parts.append(part)
+            return await gathered(self.chunks(), self._exchange.call, limit)
         finally:
             await self.close()
-        return b"".join(parts)
 
     async def close(self) -> None:
         self._exchange.close()

@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-import zlib
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import AsyncIterator, Awaitable, Callable
 from math import inf
 from typing import Protocol, cast
 
-from omniroute._fast.http1 import Cut, Expired, Http1
-from omniroute.core.errors import BadAnswer, Fault
+from omniroute._fast.http1 import Expired, Http1
+from omniroute.core.errors import Fault
 from omniroute.upstream.call import Call, Headers
 from omniroute.upstream.connect import ProxyAddress
-from omniroute.upstream.inflate import inflate, inflaters
-from omniroute.upstream.transport import Timer, place, timed_out, too_large, truncated, unreachable
+from omniroute.upstream.transport import Timer, gathered, inflated, timed_out, too_large, truncated, unreachable
 from omniroute.upstream.tunnel import Wired
 
 
@@ -98,7 +96,7 @@ class PooledReply:
     def chunks(self) -> AsyncIterator[bytes]:
         """Each item is everything that arrived since the last one."""
         raw = self._connection.chunks(self._serial)
-        return raw if self._encoding is None else self._inflated(raw, self._encoding)
+        return raw if self._encoding is None else inflated(raw, self._encoding, self._call)
 
     def relay(self, sink: Callable[[bytes], object]) -> Awaitable[None] | None:
         """See ``call.Reply``; a compressed body is not relayed."""
@@ -111,33 +109,15 @@ class PooledReply:
         self._connection.resume()
 
     async def read(self, limit: int) -> bytes:
-        parts: list[bytes] = []
-        size = 0
         try:
             if self._length > limit and self._call.method != "HEAD":
                 raise too_large(self._call, limit)
-            async for part in self.chunks():
-                size += len(part)
-                if size > limit:
-                    raise too_large(self._call, limit)
-                parts.append(part)
+            return await gathered(self.chunks(), self._call, limit)
         finally:
             self._connection.finish(self._serial)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def close(self) -> None:
         self._connection.finish(self._serial)
-
-    async def _inflated(self, raw: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
-        layers = inflaters(encoding)
-        try:
-            async for data in raw:
-                for portion in inflate(layers, data):
-                    yield portion
-        except zlib.error as error:
-            raise BadAnswer(f"the answer of {place(self._call)} cannot be decompressed", kind="server_error") from error
-        if not all(layer.finished for layer in layers):
-            raise truncated(self._call, Cut("the compressed body is incomplete"))
 
 
 class Watch:

@@ -8,28 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from omniroute.core.errors import BadAnswer, NetworkFault, Verdict
+from omniroute.core.errors import NetworkFault, Verdict
 from omniroute.core.ids import Clock, SystemClock
 from omniroute.upstream import egress
 from omniroute.upstream.call import Call, Headers, Pulled
 from omniroute.upstream.connect import CheckAddress, Dialer, ProxyAddress, session_context
-from omniroute.upstream.inflate import inflate, inflaters
 from omniroute.upstream.transport import (
     Deadline,
     Timer,
     check_encoding,
     check_headers,
+    gathered,
+    inflated,
     misconfigured,
     origin,
     place,
-    too_large,
     truncated,
     unreachable,
 )
@@ -190,7 +189,7 @@ class Http2Reply(Pulled):
 
     def chunks(self) -> AsyncIterator[bytes]:
         encoding = self.header("content-encoding")
-        return self._raw() if encoding is None else self._inflated(encoding)
+        return self._raw() if encoding is None else inflated(self._raw(), encoding, self._call)
 
     async def _raw(self) -> AsyncIterator[bytes]:
         parts = aiter(self._connection.chunks())
@@ -206,29 +205,11 @@ class Http2Reply(Pulled):
             yield part
             timer = "between"
 
-    async def _inflated(self, encoding: str) -> AsyncIterator[bytes]:
-        layers = inflaters(encoding)
-        try:
-            async for data in self._raw():
-                for portion in inflate(layers, data):
-                    yield portion
-        except zlib.error as error:
-            raise BadAnswer(f"the answer of {place(self._call)} cannot be decompressed", kind="server_error") from error
-        if not all(layer.finished for layer in layers):
-            raise truncated(self._call, ConnectionError("the compressed body is incomplete"))
-
     async def read(self, limit: int) -> bytes:
-        parts: list[bytes] = []
-        size = 0
         try:
-            async for part in self.chunks():
-                size += len(part)
-                if size > limit:
-                    raise too_large(self._call, limit)
-                parts.append(part)
+            return await gathered(self.chunks(), self._call, limit)
         finally:
             await self.close()
-        return b"".join(parts)
 
     async def close(self) -> None:
         done, self._on_close = self._on_close, None

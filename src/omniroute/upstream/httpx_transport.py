@@ -22,10 +22,10 @@ from omniroute.upstream.transport import (
     Deadline,
     check_encoding,
     check_headers,
+    gathered,
     misconfigured,
     place,
     tls_context,
-    too_large,
     truncated,
     unreachable,
 )
@@ -146,17 +146,10 @@ class HttpxReply(Pulled):
             raise truncated(self._call, error) from error
 
     async def read(self, limit: int) -> bytes:
-        parts: list[bytes] = []
-        size = 0
         try:
-            async for part in self.chunks():
-                size += len(part)
-                if size > limit:
-                    raise too_large(self._call, limit)
-                parts.append(part)
+            return await gathered(self.chunks(), self._call, limit)
         finally:
             await self.close()
-        return b"".join(parts)
 
     async def close(self) -> None:
         done, self._on_close = self._on_close, None

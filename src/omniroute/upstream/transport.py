@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -16,6 +17,7 @@ import certifi
 from omniroute.core.errors import BadAnswer, NetworkFault, Scope, TimeoutFault, TruncatedStream, Verdict
 from omniroute.core.redact import redact_text
 from omniroute.upstream.call import Call, Headers, Timers
+from omniroute.upstream.inflate import inflate, inflaters
 
 Timer = Literal["connect", "first_byte", "between", "total"]
 
@@ -130,6 +132,31 @@ def too_large(call: Call, limit: int) -> BadAnswer:
     return BadAnswer(
         f"the answer of {place(call)} is larger than {limit} bytes", kind="server_error", verdict=Verdict.NEXT_TARGET
     )
+
+
+async def gathered(parts: AsyncIterator[bytes], call: Call, limit: int) -> bytes:
+    """A whole body of at most ``limit`` bytes. Raises BadAnswer, and whatever ``parts`` raises."""
+    held: list[bytes] = []
+    size = 0
+    async for part in parts:
+        size += len(part)
+        if size > limit:
+            raise too_large(call, limit)
+        held.append(part)
+    return held[0] if len(held) == 1 else b"".join(held)
+
+
+async def inflated(parts: AsyncIterator[bytes], encoding: str, call: Call) -> AsyncIterator[bytes]:
+    """``parts`` with their content-encoding undone. Raises BadAnswer, TruncatedStream."""
+    layers = inflaters(encoding)
+    try:
+        async for data in parts:
+            for portion in inflate(layers, data):
+                yield portion
+    except zlib.error as error:
+        raise BadAnswer(f"the answer of {place(call)} cannot be decompressed", kind="server_error") from error
+    if not all(layer.finished for layer in layers):
+        raise truncated(call, EOFError("the compressed body is incomplete"))
 
 
 def _causes(error: BaseException) -> Iterable[BaseException]:
